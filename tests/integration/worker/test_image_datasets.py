@@ -260,7 +260,7 @@ def test_unknown_format_is_rejected_with_what_was_found(tmp_path: Path) -> None:
         ({"cameras": ["top"]}, FailureReason.SELECTION_EMPTY, ["'top'", "image, wrist"]),
         ({"splits": ["dev"]}, FailureReason.SELECTION_EMPTY, ["spec.augmentation.splits", "'dev'", "train, test"]),
         ({"splits": ["test"], "episodes": "0:7"}, FailureReason.SELECTION_EMPTY, ["'0:7' with", "['test']"]),
-        ({"episodes": "10:20"}, FailureReason.SELECTION_EMPTY, ["'10:20'", "rows 0 to 9"]),
+        ({"episodes": "10:20"}, FailureReason.SELECTION_EMPTY, ["'10:20'", "rows, 0 to 9"]),
         ({"copies": 20}, FailureReason.LIMIT_EXCEEDED, ["200 augmented rows", "limits.maxFrames"]),
     ],
 )

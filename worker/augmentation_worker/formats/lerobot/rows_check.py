@@ -48,6 +48,7 @@ class RowsCheck:
         largest = max(1, *map(work.source.size, metadata.data_paths)) * _BYTES_PER_STORED_BYTE
         self._at_once = max(1, min(usable_cores(), _MOST_AT_ONCE, _MOST_HELD_BYTES // largest))
         self._opening = Lock()
+        self._opened: dict[DatasetPath, Path] = {}
         self._readers: SimpleQueue[SourceRows] = SimpleQueue()
         for _ in range(self._at_once):
             self._readers.put(SourceRows(metadata, self._open))
@@ -108,8 +109,11 @@ class RowsCheck:
             self._readers.put(rows)
 
     def _open(self, path: DatasetPath) -> Path:
-        with self._opening:  # a file is downloaded once
-            return self._work.source.open(path)
+        """A file of the source, asked for once: a storage may write it again where another thread reads it."""
+        with self._opening:
+            if path not in self._opened:
+                self._opened[path] = self._work.source.open(path)
+            return self._opened[path]
 
 
 def _of_shard(shard: PlannedShard, number: FileNumber) -> Write:
