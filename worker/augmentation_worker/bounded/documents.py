@@ -4,7 +4,6 @@ Checked is how deep it nests, how many values it holds, and that it has only tex
 """
 
 import json
-from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
@@ -101,7 +100,7 @@ def check_nested(value: object, *, most_values: int, finite: bool = True) -> Non
     """Refuse data that is deeper than MOST_DEPTH, has more values, or text and numbers that nothing can hold.
 
     A value that is used twice counts twice (a YAML alias): it may be small in memory and large when written.
-    Iterative, so that deep data overflows no stack.
+    Level by level, so that deep data overflows no stack.
 
     Args:
         value: plain data: dict, list, str, int, float, bool, None and whatever else is a leaf.
@@ -111,24 +110,25 @@ def check_nested(value: object, *, most_values: int, finite: bool = True) -> Non
     Raises:
         Unreadable: says what was found.
     """
-    pending: list[Iterator[object]] = [iter((value,))]
-    values = 0
-    while pending:
-        for child in pending[-1]:
-            values += 1
-            if values > most_values:
-                raise Unreadable(f"holds more than {most_values} values")
-            if isinstance(child, dict):
-                pending.append(iter((*child.keys(), *child.values())))
-                break
-            if isinstance(child, list):
-                pending.append(iter(child))
-                break
-            _check_leaf(child, finite=finite)
-        else:
-            pending.pop()
-        if len(pending) > MOST_DEPTH:
-            raise Unreadable(f"nests more than {MOST_DEPTH} levels deep")
+    level: list[object] = [value]
+    values = 1
+    for depth in range(1, MOST_DEPTH + 1):
+        below: list[object] = []
+        for child in level:
+            if isinstance(child, dict | list):
+                values += len(child) * (2 if isinstance(child, dict) else 1)
+                if values > most_values:
+                    raise Unreadable(f"holds more than {most_values} values")
+                if depth == MOST_DEPTH:
+                    raise Unreadable(f"nests more than {MOST_DEPTH} levels deep")
+                if isinstance(child, dict):
+                    below += child.keys()
+                    below += child.values()
+                else:
+                    below += child
+            elif finite or type(child) is not float:  # most values of long documents are floats
+                _check_leaf(child, finite=finite)
+        level = below
 
 
 def _check_leaf(value: object, *, finite: bool) -> None:

@@ -324,12 +324,30 @@ def _own_column(field: pa.Field, cells: Sequence[object]) -> pa.Array:
 
 def _cells(lines: Sequence[StatisticsLine], feature: str, name: str, dataset: str) -> pa.Array:
     kind = int if name == "count" else float
+    regular = _regular([line.stats.get(feature, {}).get(name) for line in lines], kind)
+    if regular is not None:
+        return regular
     try:
         return pa.array([_numbers(line.stats.get(feature, {}).get(name), kind) for line in lines])
     except (TypeError, ValueError, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise damaged(
             dataset, f"{STATISTICS_PATH}: {name} of {feature} is not numbers of one shape: {error}"
         ) from error
+
+
+def _regular(cells: Sequence[object], kind: type[int] | type[float]) -> pa.Array | None:
+    """Cells that are numbers, or lists of them of one shape, as nearly all are; None for others. Only a faster way."""
+    try:
+        found = np.array(cells)
+    except (ValueError, OverflowError):
+        return None  # lists of several lengths
+    if found.dtype.kind not in ("bi" if kind is int else "bif") or not found.size:
+        return None
+    column = pa.array(found.ravel().astype(np.int64 if kind is int else np.float64))
+    for length in found.shape[:0:-1]:
+        ends = np.arange(0, len(column) + 1, length, dtype=np.int32)
+        column = pa.ListArray.from_arrays(pa.array(ends), column)
+    return column
 
 
 def _numbers(value: object, kind: type[int] | type[float]) -> object:
