@@ -22,14 +22,12 @@ from augmentation_worker.storage.port import StoredFile
 MOST_CAUSES = 4
 """Different causes why episodes (or rows) of a unit cannot be used; the rest share the last one."""
 _MOST_CAUSE_BYTES = 480
-_MOST_CAUSE_BYTES_OF_SEVERAL = 120
-"""A cause as it is stored."""
+_LEAST_CAUSE_BYTES = 120
+"""A cause as it is stored: the more there are, the shorter each."""
 MOST_UNUSABLE_CHARACTERS = 600
 """The numbers of the rows of a unit that cannot be used, written as ranges."""
 MOST_CAUSES_OF_EPISODES, MOST_CHARACTERS_OF_EPISODES = 64, 6000
 """The same of a unit of episodes, each of which is bad in a way of its own."""
-UNUSABLE_RECORD_BYTES = 1200
-"""What a unit of rows may record of them altogether."""
 Cause = Annotated[str, StringConstraints(min_length=1, max_length=_MOST_CAUSE_BYTES)]
 Episodes = Annotated[
     str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS_OF_EPISODES, pattern=EPISODES_PATTERN)
@@ -45,7 +43,8 @@ def unusable_of(
 
     Raises WorkerFailure(SOURCE_INVALID) if they are more than can be recorded.
     """
-    most_bytes = _MOST_CAUSE_BYTES if len(causes) == 1 else _MOST_CAUSE_BYTES_OF_SEVERAL
+    share = most_causes * _LEAST_CAUSE_BYTES // max(1, len({*causes.values()}))
+    most_bytes = max(_LEAST_CAUSE_BYTES, min(_MOST_CAUSE_BYTES, share))
     by_cause: dict[str, list[tuple[int, int]]] = {}
     for index, cause in sorted(causes.items()):
         text = cut_to_stored_size(secrecy.fit(cause), most_bytes)

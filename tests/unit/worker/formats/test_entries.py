@@ -23,7 +23,6 @@ from augmentation_worker.formats.limits import MOST_UNITS_PER_SHARD, check_units
 from augmentation_worker.formats.port import Shard, Unit
 from augmentation_worker.formats.records import (
     MOST_CAUSES,
-    UNUSABLE_RECORD_BYTES,
     BlobRecord,
     FilesRecord,
     UnitRecord,
@@ -149,10 +148,12 @@ def test_what_cannot_be_used_takes_bounded_space() -> None:
         {row: f"column image: the image ends after {row} <bytes> \x01{'x' * 600}" for row in range(0, 200, 2)}
     )
     assert len(unlike) == MOST_CAUSES
-    bare = len(entry().encode())
-    assert len(entry(**unlike).encode()) <= bare + UNUSABLE_RECORD_BYTES
+    bare, most = len(entry().encode()), 1200
+    assert len(entry(**unlike).encode()) <= bare + most
     assert sum(map(len, entry(**unlike).bad_episodes)) == 100
-    assert len(entry(**unusable_of({7: "\x01" * 9999})).encode()) <= bare + UNUSABLE_RECORD_BYTES
+    assert len(entry(**unusable_of({7: "\x01" * 9999})).encode()) <= bare + most
+    (whole,) = unusable_of(dict.fromkeys(range(9), f"{'x' * 300} is wrong: repair it"))
+    assert whole.endswith("repair it"), "one cause is not cut because many rows have it"
     with pytest.raises(WorkerFailure) as caught:
         unusable_of(dict.fromkeys(range(0, 1000, 2), "column image: the image is truncated"))
     assert "500 of the rows from 0 on cannot be used, the first because: column image" in caught.value.message
