@@ -1,6 +1,7 @@
 """`augmentation-worker`: one phase of a job in the pod that the operator made for it, or whole jobs on this machine."""
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -20,6 +21,9 @@ from augmentation_worker.settings import Settings, termination_message_path
 PHASES = (PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH)
 INTERRUPTED_EXIT_CODE = 130
 _LOCAL_STATUS_SECONDS = 0.2
+_COLLECTION_THRESHOLDS = (50_000, 20, 50)
+"""Metadata and records are millions of lists without cycles: by Python's own thresholds, to look for cycles among them
+takes longer than to read them."""
 _log = logging.getLogger("augmentation_worker")
 
 
@@ -32,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verbs.add_parser(phase.value, help=f"the {phase} phase, in a pod").set_defaults(phase=phase)
     asked = parser.parse_args(arguments)
     secrecy.keep_surroundings(os.environ)
+    gc.set_threshold(*_COLLECTION_THRESHOLDS)
     with console.guarded():
         termination.install()
         if "phase" in asked:
