@@ -181,11 +181,11 @@ def _replace_what_makes_pixels() -> None:
 
     def put(output: FolderOutput, path: Any, content: Path) -> StoredFile:
         size = content.stat().st_size
-        if content.suffix != ".mp4" or size < _HOLLOW_BYTES:
+        if not path.endswith(".mp4") or size < _HOLLOW_BYTES:
             return whole_put(output, path, content)
         target = staging_of(output.folder, output._job_uid) / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(content, target)
+        os.link(content.resolve(), target)
         return StoredFile(path, hashlib.sha256(path.encode()).hexdigest(), size)
 
     whole_put: Callable[[FolderOutput, Any, Path], StoredFile] = FolderOutput.put
