@@ -64,16 +64,28 @@ def check_all_open_in_lerobot(datasets: Iterable[Expected]) -> dict[str, list[st
 
 
 def judged(version: str, document: str) -> tuple[int, str, str]:
-    """Exit status, standard output and error of the judge of a version, for a document."""
-    judge = _judge(version)
-    assert judge.stdin is not None
-    assert judge.stdout is not None
-    judge.stdin.write(document + "\n")
-    judge.stdin.flush()
-    answer = judge.stdout.readline()
-    assert answer, f"the judge of {version} ended with {judge.wait()}"
-    status, output, errors = json.loads(answer)
-    return status, output, errors
+    """Exit status, standard output and error of the judge of a version, for a document.
+
+    A judge that has looked at many datasets may end, for memory or by a fault of its own: then a new one is asked, and
+    what ends that one, too, is the dataset.
+    """
+    ended: list[int] = []
+    while len(ended) < 2:
+        judge = _judge(version)
+        assert judge.stdin is not None
+        assert judge.stdout is not None
+        try:
+            judge.stdin.write(document + "\n")
+            judge.stdin.flush()
+            answer = judge.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if answer:
+            status, output, errors = json.loads(answer)
+            return status, output, errors
+        ended.append(judge.wait())
+        _judge.cache_clear()
+    raise AssertionError(f"the judge of {version} ended with {ended[0]}, and a new one with {ended[1]}")
 
 
 @cache
