@@ -15,11 +15,10 @@ managedFields), and the sizes of the shards' records. Exit status 1 if anything 
 `--runs undisturbed` and `--runs killed` make one of the jobs; a result stays in build/thousands-of-episodes/ for the
 comparison.
 
-Measured on two cores which much other work shared (load 20 to 35), with one copy and three shards: undisturbed 328 to
-630 s, of which 0.91 to 0.93 in the augment phase; with two shards killed 402 to 485 s, 0.91 to 0.93. A shard was at
-work for 0.76 to 0.83 of the wall time: the rest is mostly the import of torch by the shards' pods, 4 s of a processor
-each and a minute of so busy a machine. No file differed, of 28. 250 requests to the hub; a resource of 17 KiB; records
-of 104 KiB a shard.
+Measured on two quiet cores with two shards. Four copies: 181 s, of which 0.92 in the augment phase and 0.88 with a
+shard at work; what is left are 21 s of starting pods, resolve, publish and noticing each end. One copy: 72 s (0.86,
+0.76), and with both shards killed 90 s (0.88, 0.80); of 23 files none differed. 180 to 220 requests to the hub; a
+resource of 13 to 19 KiB; records of 6 (one copy) to 200 KiB (four) a shard.
 """
 
 import argparse
