@@ -125,6 +125,14 @@ def with_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return table.select(schema.names).cast(schema)
 
 
+def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table with the columns and types of a schema; a column that it lacks is empty."""
+    for wanted in schema:
+        if wanted.name not in table.column_names:
+            table = table.append_column(wanted, pa.nulls(table.num_rows, wanted.type))
+    return with_schema(table, schema)
+
+
 @dataclass
 class RowGroups:
     """The file, while it is written: memory holds one row group. Tables of one schema are added.

@@ -3,7 +3,7 @@
 An augmented row is its source's, bit by bit, but for its two index columns and the images of augmented cameras.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -136,8 +136,16 @@ def _rows_between(
     file: pq.ParquetFile, first: int, last: int, size: int, columns: list[str] | None = None
 ) -> Iterator[pa.Table]:
     """Rows first to last (exclusive) of a file, at most `size` at a time; of all columns, or of some."""
-    groups, position = row_groups(file.metadata, first, last)
-    for batch in file.iter_batches(size, row_groups=groups, columns=columns, use_threads=False):
+    groups, begin = row_groups(file.metadata, first, last)
+    yield from rows_within(
+        file.iter_batches(size, row_groups=groups, columns=columns, use_threads=False), begin, first, last
+    )
+
+
+def rows_within(batches: Iterable[pa.RecordBatch], begin: int, first: int, last: int) -> Iterator[pa.Table]:
+    """Rows first to last (exclusive) of consecutive batches, the first of which begins with row `begin`."""
+    position = begin
+    for batch in batches:
         start, stop = max(first - position, 0), min(last - position, batch.num_rows)
         position += batch.num_rows
         if start < stop:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from augmentation_worker.bounded.parquet_file import batches_of, open_parquet
 from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.formats import limits
-from augmentation_worker.formats.lerobot.data_table import row_groups
+from augmentation_worker.formats.lerobot.data_table import row_groups, rows_within
 from augmentation_worker.formats.lerobot.episode_lines import (
     EPISODES_PATH,
     STATISTICS_PATH,
@@ -19,7 +19,7 @@ from augmentation_worker.formats.lerobot.episode_lines import (
     read_episode_lines,
 )
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile
-from augmentation_worker.formats.tables import with_schema
+from augmentation_worker.formats.tables import conformed
 
 EPISODES_AT_ONCE = 500
 """Episodes of a part: a few megabytes with their statistics."""
@@ -66,9 +66,10 @@ class EpisodeTables:
 
     def _read(self, episodes: range) -> Iterator[pa.Table]:
         lines = self._metadata.info.version.has_file_per_episode
+        tables = self._parts_of_lines(episodes) if lines else self._batches(episodes)
         begin = episodes.start
-        for table in self._parts_of_lines(episodes) if lines else _in_parts(self._batches(episodes)):
-            yield self._corrected(conformed(table, self.schema), begin)
+        for table in _in_parts(conformed(table, self.schema) for table in tables):
+            yield self._corrected(table, begin)
             begin += table.num_rows
 
     def _parts_of_lines(self, episodes: range) -> Iterator[pa.Table]:
@@ -88,14 +89,8 @@ class EpisodeTables:
                 groups, begin = row_groups(file.metadata, first, last)
                 most = limits.MOST_EPISODES_TABLE_BYTES
                 names = [name for name in self.schema.names if name in file.schema_arrow.names]
-                for batch in batches_of(file, names, most_bytes=most, groups=groups, most_rows=EPISODES_AT_ONCE):
-                    start, stop = max(first - begin, 0), min(last - begin, batch.num_rows)
-                    begin += batch.num_rows
-                    if start < stop:
-                        table = pa.Table.from_batches([batch.slice(start, stop - start)])
-                        yield conformed(table, self.schema)
-                    if begin >= last:
-                        break
+                batches = batches_of(file, names, most_bytes=most, groups=groups, most_rows=EPISODES_AT_ONCE)
+                yield from rows_within(batches, begin, first, last)
 
     def _corrected(self, table: pa.Table, begin: int) -> pa.Table:
         known = self._metadata.table.slice(begin, table.num_rows)
@@ -103,14 +98,6 @@ class EpisodeTables:
             if field.name in known.column_names:
                 table = table.set_column(position, field, known.column(field.name).cast(field.type))
         return table.combine_chunks()
-
-
-def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A table with the columns and types of a schema; a column that it lacks is empty."""
-    for field in schema:
-        if field.name not in table.column_names:
-            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-    return with_schema(table, schema)
 
 
 def _ranges(episodes: range) -> Iterator[range]:

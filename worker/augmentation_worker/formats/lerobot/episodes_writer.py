@@ -23,14 +23,14 @@ from augmentation_worker.formats.lerobot.episode_lines import (
     original_line,
     read_episode_lines,
 )
-from augmentation_worker.formats.lerobot.episode_tables import EpisodeTables, conformed
+from augmentation_worker.formats.lerobot.episode_tables import EpisodeTables
 from augmentation_worker.formats.lerobot.episodes import episodes_path
 from augmentation_worker.formats.lerobot.format_version import FileNumber
 from augmentation_worker.formats.lerobot.merge import Part, changed_statistics
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan
 from augmentation_worker.formats.lerobot.planner import LARGEST_SORTABLE_CHUNK
-from augmentation_worker.formats.tables import RowGroups, table_difference
+from augmentation_worker.formats.tables import RowGroups, conformed, table_difference
 from augmentation_worker.storage.port import StoredFile
 from augmentation_worker.work import Work
 

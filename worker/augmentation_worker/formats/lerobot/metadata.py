@@ -43,7 +43,7 @@ from augmentation_worker.formats.lerobot.statistics import (
     is_statistic,
     statistics_columns,
 )
-from augmentation_worker.formats.tables import with_schema
+from augmentation_worker.formats.tables import conformed
 from augmentation_worker.formats.where_choice import Chosen
 from augmentation_worker.media.images.header import ImageHeader
 from augmentation_worker.storage.port import SourceDataset
@@ -221,9 +221,7 @@ def _tables(
                 most_rows=limits.MOST_EPISODES - sum(part.num_rows for part in parts.values()),
                 most_bytes=limits.MOST_EPISODES_TABLE_BYTES - sum(part.nbytes for part in parts.values()),
             )
-            for name in set(names).difference(table.column_names):
-                table = table.append_column(first.field(name), pa.nulls(table.num_rows, first.field(name).type))
-            parts[path] = with_schema(table, pa.schema([first.field(name) for name in names], first.metadata))
+            parts[path] = conformed(table, pa.schema([first.field(name) for name in names], first.metadata))
     return parts, first or pa.schema([])
 
 
