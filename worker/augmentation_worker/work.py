@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from augmentation_api import AugmentationJobSpec, FailureReason
-from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.settings import ENV_DEVICE, Device
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
@@ -46,7 +46,7 @@ class Work:
     scratch: Path
     events: Events
     wanted_device: Device = "auto"
-    checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20
+    checkpoint_bytes: int = DEFAULT_CHECKPOINT_BYTES
 
     @cached_property
     def extends_source(self) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from typing_extensions import override
 
 from augmentation_api import AugmentationJobSpec, FailureReason, PhaseName
-from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
 from augmentation_api.spec import Preview
 from augmentation_api.status import SourceStatus
 from augmentation_worker.dataset_path import DatasetPath
@@ -173,7 +173,7 @@ class Takes(Format):
         spec: AugmentationJobSpec,
         scratch: Path,
         max_frames: int | None,
-        checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20,
+        checkpoint_bytes: int = DEFAULT_CHECKPOINT_BYTES,
     ) -> Resolution:
         takes = int((source.read(INDEX) or b"0").decode())
         status = SourceStatus(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES, disjoint
 from augmentation_api.status import SourceStatus
 from augmentation_worker.dataset_path import DatasetPath
@@ -265,7 +265,7 @@ class Format(Protocol):
         spec: AugmentationJobSpec,
         scratch: Path,
         max_frames: int | None,
-        checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20,
+        checkpoint_bytes: int = DEFAULT_CHECKPOINT_BYTES,
     ) -> Resolution:
         """Find everything that can be wrong with a job, from metadata only.
 

@@ -149,7 +149,7 @@ def read_record(place: StoreAccess, path: DatasetPath, environment: Mapping[str,
 
 def without_record(place: Place) -> Place:
     """The dataset in a bucket whose record somebody names; any other place as it is."""
-    if isinstance(place, Path) or f"/{place.path}".removesuffix(f"/{PROVENANCE_PATH}") == f"/{place.path}":
+    if isinstance(place, Path):
         return place
     return place.model_copy(update={"path": f"/{place.path}".removesuffix(f"/{PROVENANCE_PATH}").removeprefix("/")})
 

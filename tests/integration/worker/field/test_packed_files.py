@@ -46,7 +46,7 @@ def frames_of(folder: Path, camera: str, row: dict[str, Any], rate: Fraction) ->
 
 
 def recorded_with_the_last_one_turned(folder: Path) -> Path:
-    """A dataset whose last episode lies in a file of its own that is shown turned: a camera that was mounted anew."""
+    """A dataset whose last episode lies in a file of its own that is shown turned, as its camera was."""
     source = record(folder, "v3.0", {TOP: Kind.VIDEO}, LENGTHS)
     first = source / f"videos/{TOP}/chunk-000/file-000.mp4"
     second = first.with_name("file-001.mp4")

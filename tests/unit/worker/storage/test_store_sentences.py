@@ -1,4 +1,4 @@
-"""What a user is told of an answer of a store: what to correct, where it was named, and never a stack trace."""
+"""The message of an answer of a store: what to correct, where it was named, and never a stack trace."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.format_version import VERSIONS
 from augmentation_worker.formats.lerobot.info import INFO_PATH
@@ -47,7 +47,7 @@ class LeRobot(Format):
         spec: AugmentationJobSpec,
         scratch: Path,
         max_frames: int | None,
-        checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20,
+        checkpoint_bytes: int = DEFAULT_CHECKPOINT_BYTES,
     ) -> Resolution:
         return resolve(source, spec, max_frames, checkpoint_bytes)
 

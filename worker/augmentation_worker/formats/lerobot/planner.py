@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augmentation_api import Augmentation, AugmentationJobSpec
-from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
 from augmentation_api.vocabulary import AugmentationMode, OutputMode
 from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
@@ -43,8 +43,6 @@ from augmentation_worker.transforms.copies import transforms_of_copies
 
 LARGEST_SORTABLE_CHUNK = 1000
 """Most files per chunk of data: LeRobot sorts data files by path, and file-1000 sorts before file-999."""
-MEGABYTE = 2**20
-"""What LeRobot means by it: 1024 * 1024 bytes (get_file_size_in_mb)."""
 SizeOf = Callable[[DatasetPath], int]
 """Bytes of one of the source's files, by its path."""
 
@@ -55,7 +53,7 @@ def make_plan(
     shard_count: int,
     *,
     size_of: SizeOf = lambda _path: 0,
-    checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * MEGABYTE,
+    checkpoint_bytes: int = DEFAULT_CHECKPOINT_BYTES,
     carry_originals: bool = True,
     instructions: Instructions | None = None,
     left_out: Collection[int] = (),

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from augmentation_api import AugmentationJobSpec
-from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_MB
+from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
 from augmentation_api.status import MOST_CAMERAS, SourceStatus
 from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.dataset_path import DatasetPath
@@ -62,7 +62,7 @@ def resolve(
     source: SourceDataset,
     spec: AugmentationJobSpec,
     max_frames: int | None,
-    checkpoint_bytes: int = DEFAULT_CHECKPOINT_MB * 2**20,
+    checkpoint_bytes: int = DEFAULT_CHECKPOINT_BYTES,
 ) -> Resolution:
     """Check a job, and say what it will do. Raises WorkerFailure."""
     check_pointers(source)

@@ -172,7 +172,7 @@ class StoreClient:
         self._retried("the upload of a file", lambda: obstore.put(self._store, key, content, use_multipart=False))
 
     def create(self, key: str, content: bytes) -> bool:
-        """Write a small object if there is none; says whether it was. One attempt: an answer may be lost."""
+        """Write a small object if there is none; says whether it was. An answer may be lost: then it says no."""
         if "conditions" not in self.lacks:
             try:
                 self._retried("the upload of a file", lambda: obstore.put(self._store, key, content, mode="create"))
