@@ -141,6 +141,7 @@ class DatasetInfo(BaseModel):
         return self._bytes_of(_FILE_SIZES[1], 100)
 
     def _bytes_of(self, name: str, default: int) -> int:
+        # LeRobot's megabyte is 1024 * 1024 bytes (get_file_size_in_mb).
         value: object = self.extra.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MOST_MEGABYTES:
             value = default
