@@ -1,6 +1,7 @@
 """Jobs in chosen states, written to the API server as the operator and the workers write them."""
 
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,6 +71,11 @@ class Jobs:
             assert answer.status_code == 201, answer.text
         with self.gateway.client("page") as http:
             eventually(lambda: http.get(JOBS, params={"name": prefix}).json()["total"] == count, seconds=60)
+
+    def await_next_second(self) -> None:
+        """Wait until a job that is created is newer than all others: Kubernetes counts whole seconds."""
+        newest = max(datetime.fromisoformat(item["metadata"]["creationTimestamp"]) for item in self.items())
+        time.sleep(max(0.0, (newest + timedelta(seconds=1) - datetime.now(UTC)).total_seconds()))
 
     def set_status(self, name: str, status: Mapping[str, Any]) -> None:
         """Merge a status into that of a job."""

@@ -213,6 +213,7 @@ def test_long_list_is_loaded_on_scroll(visitor: Visitor, jobs: Jobs) -> None:
         visitor.page.evaluate("scrollTo(0, document.body.scrollHeight)")
     names = visitor.page.locator("a.name").all_inner_texts()
     assert sorted(names) == [f"many-{number:04}" for number in range(230)]
+    jobs.await_next_second()
     jobs.make("the-newest")
     expect(visitor.page.locator("a.name").first).to_have_text("the-newest")
     expect(visitor.page.locator("a.name")).to_have_count(231)
