@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.media.stage_clock import StageClock
 from augmentation_worker.settings import ENV_DEVICE, Device
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
 
@@ -37,6 +38,7 @@ class Work:
         events: takes events for the status.
         checkpoint_bytes: most bytes of a unit of the work, where its format lets it have several episodes.
         wanted_device: what augments: cuda, cpu, or auto for cuda where there is one.
+        stages: counts the seconds of each stage.
     """
 
     job_uid: str
@@ -47,6 +49,7 @@ class Work:
     events: Events
     wanted_device: Device = "auto"
     checkpoint_bytes: int = DEFAULT_CHECKPOINT_BYTES
+    stages: StageClock = field(default_factory=StageClock)
 
     @cached_property
     def extends_source(self) -> bool:

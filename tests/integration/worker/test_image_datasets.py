@@ -121,7 +121,9 @@ def test_number_of_shards_and_killed_shard_do_not_change_bytes(kind: str, tmp_pa
     done = {key: text for key, text in run.manifests.read(0).items() if key.startswith("block-")}
     run.run_shards(1)
     assert {key: text for key, text in run.manifests.read(0).items() if key in done} == done
-    assert [event.status for event in run.job.status.phase(PhaseName.AUGMENT).events][-2:] == ["resumed", "completed"]
+    events = run.job.status.phase(PhaseName.AUGMENT).events
+    assert [event.status for event in events][-2:] == ["resumed", "completed"]
+    assert {"decode", "transform", "encode", "upload"} <= set(events[-1].data or {})
     run.run(PhaseName.PUBLISH, shards=1)
     results.append(file_hashes(tmp_path / "stopped"))
     assert results[0] == results[1] == results[2]

@@ -14,6 +14,7 @@ from augmentation_worker.formats.port import Shard, ShardMaker, Unit
 from augmentation_worker.formats.records import BlobRecord, FilesRecord, UnitRecord
 from augmentation_worker.formats.registry import format_of
 from augmentation_worker.formats.result_files import PREVIEW_PATH
+from augmentation_worker.media.stage_clock import Stage
 from augmentation_worker.phases.progress import ShardProgress
 from augmentation_worker.phases.session import Session
 from augmentation_worker.work import Work
@@ -29,13 +30,14 @@ def augment(session: Session) -> None:
     index = session.settings.shard_index
     if index is None or index >= session.shard_count:
         raise WorkerFailure(FailureReason.INTERNAL_ERROR, f"there is no shard {index} among {session.shard_count}")
-    source = session.storage.open_source()
-    dataset_format = format_of(source)
-    work = session.work_on(source, session.storage.open_output())
-    plan = dataset_format.plan(work, session.shard_count)
-    shard = plan.outline.shards[index]
-    documents = Documents(work.output, work.scratch / "records")
-    entries = _still_stored(session, shard, documents)
+    with session.stages.measure(Stage.METADATA):
+        source = session.storage.open_source()
+        dataset_format = format_of(source)
+        work = session.work_on(source, session.storage.open_output())
+        plan = dataset_format.plan(work, session.shard_count)
+        shard = plan.outline.shards[index]
+        documents = Documents(work.output, work.scratch / "records")
+        entries = _still_stored(session, shard, documents)
     settings, cameras = session.settings, plan.outline.cameras
     progress = ShardProgress(session.reporter, shard, cameras, settings.node_name, settings.shard_attempt)
     run = _ShardRun(session, work, shard, entries, documents, progress, plan.outline.nouns)
@@ -47,6 +49,7 @@ def augment(session: Session) -> None:
         f"Shard {index} has made what it can of {shard.product}: {failed} {plan.outline.nouns} cannot be used"
         if failed
         else f"Shard {index} has made {shard.product}",
+        data=session.stages.details(),
     )
     source.close()
 
@@ -113,7 +116,10 @@ class _ShardRun:
         for batch in _batches(missing, [self.work.source.size(path) for path in self.shard.carried]):
             files = []
             for path in self.shard.carried[batch.start : batch.stop]:
-                files.append(BlobRecord.of(self.work.output.put(path, self.work.source.open(path))))
+                with self.work.stages.measure(Stage.DOWNLOAD):
+                    local = self.work.source.open(path)
+                with self.work.stages.measure(Stage.UPLOAD):
+                    files.append(BlobRecord.of(self.work.output.put(path, local)))
                 if path not in needed:
                     self.work.source.drop(path)
                 self.session.reporter.check()

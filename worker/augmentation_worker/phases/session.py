@@ -1,11 +1,12 @@
 """A session: what every phase works with, from the job itself to where it reports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from augmentation_api import AugmentationJob, FailureReason
 from augmentation_worker.cluster.manifest import ShardManifests
 from augmentation_worker.cluster.reporter import Reporter
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.media.stage_clock import StageClock
 from augmentation_worker.settings import Settings
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
 from augmentation_worker.storage.registry import JobStorage
@@ -22,6 +23,7 @@ class Session:
         storage: the job's source and output.
         manifests: of the job's shards.
         reporter: takes events and results for the status.
+        stages: counts the seconds of each stage.
     """
 
     settings: Settings
@@ -29,6 +31,7 @@ class Session:
     storage: JobStorage
     manifests: ShardManifests
     reporter: Reporter
+    stages: StageClock = field(default_factory=StageClock)
 
     def work_on(self, source: SourceDataset, output: OutputDataset) -> Work:
         """The work of a phase that reads this source and writes this output."""
@@ -42,6 +45,7 @@ class Session:
             self.reporter,
             settings.device,
             settings.checkpoint_mb * 2**20,
+            self.stages,
         )
 
     @property

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from augmentation_worker.media.contact_sheet import empty_preview
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.pixel_hash import PixelHash
+from augmentation_worker.media.stage_clock import Stage, StageClock
 from augmentation_worker.work import Work
 
 _AHEAD = 2
@@ -70,6 +71,7 @@ class BlockMaker(ShardMaker):
             work.device,
             keeps_labels=self._plan.keeps_labels,
             backgrounds=self._backgrounds,
+            stages=work.stages,
             on_row=lambda versions: on_frames(versions * len(columns)),
         )
         with work.new_file("block.parquet") as local:
@@ -77,7 +79,8 @@ class BlockMaker(ShardMaker):
             unusable = unusable_of(written.unusable)
             made = block.leave_out([range(row, row + 1) for row in sorted(written.unusable)])
             check_written_block(local, made, written)
-            stored = work.output.put(block.path, local)
+            with work.stages.measure(Stage.UPLOAD):
+                stored = work.output.put(block.path, local)
         self._report_kept(written)
         return BlockRecord(
             file=BlobRecord.of(stored),
@@ -112,6 +115,7 @@ class BlockWriter:
         device: where.
         keeps_labels: whether images that hold labels are left as they are.
         backgrounds: images to put behind what masks keep; None if the job names none.
+        stages: counts the seconds of each stage.
         on_row: called with the number of versions of each row that is written; what it raises stops the work.
     """
 
@@ -123,6 +127,7 @@ class BlockWriter:
     on_row: Callable[[int], None]
     keeps_labels: bool = True
     backgrounds: SourceImages | None = None
+    stages: StageClock = field(default_factory=StageClock)
 
     def write(self, block: Block, source: Rows, local: Path) -> WrittenBlock:
         """Write a block's file. Memory is bounded by a batch of rows and a row group, whatever the block's size.
@@ -177,7 +182,7 @@ class BlockWriter:
                 continue
             mask = mask_of(self.augmentation, name, row)
             job = (cell, self.augmentation, name, number, copies, self.device, mask, self.backgrounds)
-            pending[name] = threads.submit(versions_of_cell, *job, keeps_labels=self.keeps_labels)
+            pending[name] = threads.submit(versions_of_cell, *job, keeps_labels=self.keeps_labels, stages=self.stages)
         for name, picture in self.followers.items():
             (labels,), (cell,) = row.column(name).to_pylist(), row.column(picture).to_pylist()
             if is_empty(labels) or is_empty(cell):

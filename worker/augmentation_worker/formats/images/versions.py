@@ -14,6 +14,7 @@ from augmentation_worker.media.images.header import ImageInvalid, read_header
 from augmentation_worker.media.images.labels import move_labels, upright_size
 from augmentation_worker.media.images.mask import decode_mask
 from augmentation_worker.media.pixel_hash import PixelHash
+from augmentation_worker.media.stage_clock import Stage, StageClock
 from augmentation_worker.transforms.background import BackgroundImages
 from augmentation_worker.transforms.pipeline import EpisodeTransform, MaskReader, sample_pipeline
 
@@ -94,6 +95,7 @@ def versions_of_cell(
     backgrounds: BackgroundImages | None,
     *,
     keeps_labels: bool,
+    stages: StageClock | None = None,
 ) -> list[Version] | None:
     """All versions of the image in a cell that is not empty, in any thread; `mask` is what `mask_of` gives.
 
@@ -102,7 +104,7 @@ def versions_of_cell(
     content = content_of(cell)
     if keeps_labels and holds_labels(read_header(content), path_of(cell)):
         return None
-    return make_versions(content, augmentation, column, row, copies, device, mask, backgrounds)
+    return make_versions(content, augmentation, column, row, copies, device, mask, backgrounds, stages)
 
 
 def make_versions(
@@ -114,16 +116,22 @@ def make_versions(
     device: torch.device,
     mask: Cell | None = None,
     backgrounds: BackgroundImages | None = None,
+    stages: StageClock | None = None,
 ) -> list[Version]:
     """All versions of an encoded image, in any thread. Raises ImageInvalid."""
-    image = decode_image(content)
+    stages = stages or StageClock()
+    with stages.measure(Stage.DECODE):
+        image = decode_image(content)
     frames = image.pixels[None].to(device)
     versions = []
     for pipeline in pipelines_of(augmentation, column, row, copies, image, mask, backgrounds):
-        pixels = pipeline(frames, 0)[0].cpu().contiguous()
-        pixel_hash = PixelHash()
-        pixel_hash.update(pixels.numpy())
-        versions.append(Version(encode_image(pixels, image.encoding), pixel_hash.digest()))
+        with stages.measure(Stage.TRANSFORM):
+            pixels = pipeline(frames, 0)[0].cpu().contiguous()
+            pixel_hash = PixelHash()
+            pixel_hash.update(pixels.numpy())
+        with stages.measure(Stage.ENCODE):
+            encoded = encode_image(pixels, image.encoding)
+        versions.append(Version(encoded, pixel_hash.digest()))
     return versions
 
 

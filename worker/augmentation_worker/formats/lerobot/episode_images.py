@@ -16,6 +16,7 @@ from augmentation_worker.media.images.codec import DecodedImage, decode_image, e
 from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.images.labels import move_labels, upright_size
 from augmentation_worker.media.pixel_hash import PixelHash
+from augmentation_worker.media.stage_clock import Stage, StageClock
 from augmentation_worker.transforms.geometric_transform import Geometry
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 
@@ -99,6 +100,7 @@ class EpisodeImages:
         device: where to augment.
         on_frames: called with the number of images that were made since the last call; what it raises stops the work.
         labels: streams that move with a camera.
+        stages: counts the seconds of each stage.
     """
 
     def __init__(
@@ -109,8 +111,10 @@ class EpisodeImages:
         device: torch.device,
         on_frames: Callable[[int], None],
         labels: Sequence[LabelStream] = (),
+        stages: StageClock | None = None,
     ) -> None:
         self._cameras = cameras
+        self._stages = stages or StageClock()
         self._labels = labels
         self._copies = {
             camera.key: [_Copy(pipeline, frames, device) for pipeline in pipelines[camera.key]] for camera in cameras
@@ -132,15 +136,20 @@ class EpisodeImages:
         for camera in self._cameras:
             copies = self._copies[camera.key]
             tables = tables or [rows] * len(copies)
-            images = self._decoded(rows, camera, first_frame)
+            with self._stages.measure(Stage.DECODE):
+                images = self._decoded(rows, camera, first_frame)
             frames = torch.stack([image.pixels for image in images])
             encodings = [image.encoding for image in images]
             grey = torch.tensor([encoding.grey for encoding in encodings])
-            batches = list(
-                self._threads.map(lambda copy, *of: copy.make(*of, first_frame), copies, repeat(frames), repeat(grey))
-            )
+            with self._stages.measure(Stage.TRANSFORM):
+                batches = list(
+                    self._threads.map(
+                        lambda copy, *of: copy.make(*of, first_frame), copies, repeat(frames), repeat(grey)
+                    )
+                )
             for place, pixels in enumerate(batches):
-                contents = list(self._threads.map(encode_image, pixels, encodings))
+                with self._stages.measure(Stage.ENCODE):
+                    contents = list(self._threads.map(encode_image, pixels, encodings))
                 tables[place] = _with_images(tables[place], camera.key, contents)
             self._on_frames(len(frames) * len(copies))
         for label in self._labels:

@@ -28,6 +28,7 @@ from augmentation_worker.formats.lerobot.records import CopyRecord, RowsFileReco
 from augmentation_worker.formats.lerobot.rows_files import JoinedRows, column_options, write_episode_rows
 from augmentation_worker.formats.lerobot.source_videos import SourceVideos, unusable_video
 from augmentation_worker.formats.lerobot.written_files import check_written_images
+from augmentation_worker.media.stage_clock import Stage
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 from augmentation_worker.work import Work
@@ -66,7 +67,9 @@ class EpisodeRows:
         try:
             sizes = self._sizes(episode)
             labels = self._labels(episode, sizes)
-            images = EpisodeImages(sizes, pipelines, episode.source.length, self.work.device, on_frames, labels)
+            images = EpisodeImages(
+                sizes, pipelines, episode.source.length, self.work.device, on_frames, labels, self.work.stages
+            )
             with closing(images):
                 rows = batch_rows([*sizes.values(), *(label.size for label in labels)])
                 write_episode_rows(episode, self.source, self.metadata.info, targets, images, batch_rows=rows)
@@ -126,7 +129,8 @@ class EpisodeRows:
         info = self.metadata.info
         path = info.data_file(number)
         check_written_images(local, path, parts, self.source, info, self.plan.image_cameras)
-        stored = self.work.output.put(path, local)
+        with self.work.stages.measure(Stage.UPLOAD):
+            stored = self.work.output.put(path, local)
         local.unlink()
         return RowsFileRecord(
             path=path,

@@ -17,6 +17,7 @@ from augmentation_worker.formats.lerobot.records import CopyRecord
 from augmentation_worker.formats.lerobot.source_videos import SourceVideos, first_frame, unusable_video
 from augmentation_worker.formats.lerobot.video_check import encoding_of
 from augmentation_worker.formats.lerobot.video_unit import VideoUnit
+from augmentation_worker.media.stage_clock import Stage
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import copies_at_once, encode_copies
@@ -64,6 +65,8 @@ class EpisodeVideos:
         Raises WorkerFailure.
         """
         for camera in cameras:
+            with self.work.stages.measure(Stage.DOWNLOAD):
+                self.work.source.open(self.source_path(episode, camera))
             self._encoding(episode, camera)
 
     def make(self, episode: PlannedEpisode, camera: Camera, unit: VideoUnit, on_frames: Callable[[int], None]) -> None:
@@ -78,6 +81,7 @@ class EpisodeVideos:
                 encoding,
                 device=self.work.device,
                 on_frames=on_frames,
+                stages=self.work.stages,
             )
         except VideoInvalid as error:
             raise self.unusable(episode, camera, error) from error

@@ -22,6 +22,7 @@ from augmentation_worker.formats.lerobot.video_unit import VideoUnit
 from augmentation_worker.formats.port import ShardMaker, Unit
 from augmentation_worker.formats.records import UnitRecord
 from augmentation_worker.media.contact_sheet import empty_preview
+from augmentation_worker.media.stage_clock import Stage
 from augmentation_worker.media.video.container_file import VideoInvalid
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ class EpisodeMaker(ShardMaker):
             with self._work.new_file("rows.parquet") as local:
                 episodes = self._shard.in_data_file(number)
                 rows = write_shard_rows(episodes, self._source_rows, local)
-                stored = self._work.output.put(self._metadata.info.data_file(number), local)
+                with self._work.stages.measure(Stage.UPLOAD):
+                    stored = self._work.output.put(self._metadata.info.data_file(number), local)
             indices = tuple(episode.source.index for episode in episodes)
             files.append(
                 RowsFileRecord(path=stored.path, sha256=stored.sha256, size=stored.size, rows=rows, episodes=indices)

@@ -17,6 +17,7 @@ from augmentation_worker.formats.lerobot.records import (
     VideosRecord,
 )
 from augmentation_worker.formats.lerobot.written_files import check_written_video
+from augmentation_worker.media.stage_clock import Stage
 from augmentation_worker.media.video.concatenation import JoinedVideo
 from augmentation_worker.work import Work
 
@@ -68,7 +69,8 @@ class VideoUnit:
             self._joined = self._opened.enter_context(JoinedVideo(self._local, self._info.frame_rate, display_matrix))
         joined, placed = self._joined, []
         for path, copy in copies:
-            first = joined.append(path, copy.frames)
+            with self._work.stages.measure(Stage.JOIN):
+                first = joined.append(path, copy.frames)
             path.unlink()
             begin, end = joined.seconds(first), joined.seconds(first + copy.frames)
             placed.append(VideoCopyRecord(**dict(copy), from_timestamp=begin, to_timestamp=end))
@@ -77,10 +79,12 @@ class VideoUnit:
     def _store(self, number: FileNumber | None) -> None:
         if self._joined is None or number is None:
             raise ValueError(f"{self._unit.key} has no file to store")
-        sha256, size = self._joined.close()
         path = self._info.video_file(self._stream, number)
-        check_written_video(self._local, path, self._info.frame_rate, self._joined.frames)
-        stored = self._work.output.put(path, self._local)
+        with self._work.stages.measure(Stage.JOIN):
+            sha256, size = self._joined.close()
+            check_written_video(self._local, path, self._info.frame_rate, self._joined.frames)
+        with self._work.stages.measure(Stage.UPLOAD):
+            stored = self._work.output.put(path, self._local)
         if (stored.sha256, stored.size) != (sha256, size):
             raise broken(f"{path} changed between being encoded and being uploaded")
         self._local.unlink()

@@ -13,6 +13,7 @@ import torch
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
 from augmentation_worker.media.pixel_hash import PixelHash
+from augmentation_worker.media.stage_clock import Stage, StageClock
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
@@ -78,6 +79,7 @@ def encode_copies(
     device: torch.device,
     on_frames: Callable[[int], None] | None = None,
     batch_size: int | None = None,
+    stages: StageClock | None = None,
 ) -> EncodedEpisode:
     """Write the copies of one episode of one camera into a file each, to be joined with others without encoding again.
 
@@ -94,6 +96,7 @@ def encode_copies(
         on_frames: called in the caller's thread with the number of augmented frames that were encoded since the last
             call; their sum is frames x copies. An exception that it raises stops the work.
         batch_size: frames per batch; default: by the size of the frames. It changes no pixel.
+        stages: counts the seconds of decoding, transforms and encoding.
 
     Raises:
         VideoInvalid: if the source is not what the segment says.
@@ -102,6 +105,7 @@ def encode_copies(
     if not pipelines:
         raise ValueError("an episode has at least one copy: no pipeline was passed")
     properties = probe_video(segment.path)
+    stages = stages or StageClock()
     batch_size = batch_size or max(1, min(MAX_BATCH_FRAMES, BATCH_BYTES // (3 * properties.width * properties.height)))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -110,7 +114,9 @@ def encode_copies(
         at_once = copies_at_once(properties.width, properties.height)
         for begin in range(0, len(pipelines), at_once):
             group = list(enumerate(pipelines))[begin : begin + at_once]
-            writers += _encode_copies(segment, group, folder, encoding, properties, device, on_frames, batch_size)
+            writers += _encode_copies(
+                segment, group, folder, encoding, properties, device, on_frames, batch_size, stages
+            )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -128,8 +134,10 @@ class _CopyWriter:
         encoding: VideoEncoding,
         properties: VideoProperties,
         threads: int,
+        stages: StageClock,
     ) -> None:
         self.path = path
+        self._stages = stages
         self._segment = segment
         self._pipeline = pipeline
         self._hash = PixelHash()
@@ -159,7 +167,8 @@ class _CopyWriter:
     def finish(self) -> int:
         """Wait for all batches and complete the file; returns how many frames were finished meanwhile."""
         finished = sum(future.result() for future in self._pending)
-        self._thread.submit(self._encoder.close).result()
+        with self._stages.measure(Stage.ENCODE):
+            self._thread.submit(self._encoder.close).result()
         # An encoder keeps its memory for as long as it is there, closed or not: 50 MB of SVT-AV1's at 480x640.
         del self._encoder
         self._complete = True
@@ -176,10 +185,12 @@ class _CopyWriter:
         return EncodedCopy(self.path, self._segment.frames, self._statistics.result(), self._hash.hexdigest())
 
     def _write(self, batch: torch.Tensor, first_frame: int) -> int:
-        frames = self._pipeline(batch, first_frame).cpu().contiguous()
-        self._hash.update(frames.numpy())
-        self._statistics.add(frames, first_frame)
-        self._encoder.write(frames)
+        with self._stages.measure(Stage.TRANSFORM):
+            frames = self._pipeline(batch, first_frame).cpu().contiguous()
+            self._hash.update(frames.numpy())
+            self._statistics.add(frames, first_frame)
+        with self._stages.measure(Stage.ENCODE):
+            self._encoder.write(frames)
         return len(frames)
 
 
@@ -197,6 +208,7 @@ def _encode_copies(
     device: torch.device,
     on_frames: Callable[[int], None] | None,
     batch_size: int,
+    stages: StageClock,
 ) -> list[_CopyWriter]:
     """Encode each copy (its number, its pipeline) into a file of its own."""
     threads = max(1, usable_cores() // len(copies))
@@ -205,10 +217,10 @@ def _encode_copies(
         writers = []
         for copy, pipeline in copies:
             path = folder / f"copy-{copy:03d}.mp4"
-            writers.append(_CopyWriter(path, segment, pipeline, encoding, properties, threads))
+            writers.append(_CopyWriter(path, segment, pipeline, encoding, properties, threads, stages))
             running.callback(writers[-1].stop)
         first_frame = 0
-        for decoded in decode_segment(segment, batch_size):
+        for decoded in stages.over(Stage.DECODE, decode_segment(segment, batch_size)):
             batch = decoded.to(device)
             for writer in writers:
                 if finished := writer.submit(batch, first_frame):
