@@ -34,6 +34,8 @@ FUZZ_EXAMPLES ?= 3000
 CHAOS_JOBS ?= 50
 JOBS ?= 10000
 EPISODES ?= 2000
+# What `make bench` measures; BENCHMARKS=growth for one of them.
+BENCHMARKS ?= augment_video
 SCALE_EPISODES ?= 1000 10000 100000
 export UV_LINK_MODE ?= hardlink
 
@@ -110,6 +112,7 @@ lint: setup ## check style, types, layers, and that generated files are up to da
 	@$(PY) deploy/crds/generate.py --check
 	@$(PY) client/generate_client.py --check
 	@$(PY) deploy/helm/generate_values.py --check
+	@$(PY) -m benchmarks.report --check
 
 .PHONY: format
 format: setup ## format the code
@@ -208,8 +211,13 @@ test-hub: setup ## a whole job on a hub that runs already, in private datasets t
 	@$(PY) -m tests.integration.worker.real_hub
 
 .PHONY: bench
-bench: setup ## measure the augmentation path against its floors, in one run
-	@$(PY) benchmarks/augment_video.py
+bench: setup ## measure what needs no cluster and no GPU, and write docs/performance.md
+	@for each in $(BENCHMARKS); do echo "== benchmarks/$$each.py"; $(PY) -m benchmarks.$$each; done
+	@$(PY) -m benchmarks.report --take
+
+.PHONY: bench-report
+bench-report: setup ## write docs/performance.md from what was measured last
+	@$(PY) -m benchmarks.report --take
 
 .PHONY: bench-store
 bench-store: setup ## measure a whole job in an S3 store on loopback against the same in folders, in one run
