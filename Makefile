@@ -35,7 +35,7 @@ CHAOS_JOBS ?= 50
 JOBS ?= 10000
 EPISODES ?= 2000
 # What `make bench` measures; BENCHMARKS=growth for one of them.
-BENCHMARKS ?= augment_video
+BENCHMARKS ?= augment_video growth
 SCALE_EPISODES ?= 1000 10000 100000
 export UV_LINK_MODE ?= hardlink
 

@@ -23,25 +23,39 @@ CAMERAS = ("observation.images.front", "observation.images.wrist")
 
 def make_lerobot(folder: Path, frames: int) -> None:
     """One episode; both cameras show the same."""
-    _make_lerobot(folder, [frames], HEIGHT, WIDTH)
+    make_episodes(folder, [frames])
 
 
 def make_short_episodes(folder: Path, episodes: int) -> None:
     """Many short episodes, one after the other in the same files; both cameras show the same."""
-    _make_lerobot(folder, [10 + number % 11 for number in range(episodes)], 48, 64)
+    make_episodes(folder, [10 + number % 11 for number in range(episodes)], 48, 64)
 
 
-def _make_lerobot(folder: Path, lengths: Sequence[int], height: int, width: int) -> None:
+def make_episodes(
+    folder: Path,
+    lengths: Sequence[int],
+    height: int = HEIGHT,
+    width: int = WIDTH,
+    cameras: Sequence[str] = CAMERAS,
+    video: Path | None = None,
+) -> None:
+    """A LeRobot v3.0 dataset of episodes of so many frames, in one file for each camera; all cameras show the same.
 
+    `video` is a file as `encode_video` makes it, with as many frames as there are, where that is made once for several
+    datasets; it has to be on the same file system.
+    """
     frames, ends = sum(lengths), np.cumsum(lengths)
     starts = ends - lengths
-    video = folder / "videos" / CAMERAS[0] / "chunk-000" / "file-000.mp4"
-    video.parent.mkdir(parents=True)
-    _encode(video, frames, height, width)
-    for other in CAMERAS[1:]:
+    first = folder / "videos" / cameras[0] / "chunk-000" / "file-000.mp4"
+    first.parent.mkdir(parents=True)
+    if video is None:
+        encode_video(first, frames, height, width)
+    else:
+        first.hardlink_to(video)
+    for other in cameras[1:]:
         copy = folder / "videos" / other / "chunk-000" / "file-000.mp4"
         copy.parent.mkdir(parents=True)
-        copy.symlink_to(video)
+        copy.symlink_to(first)
     numbers = np.arange(frames)
     of_episode = np.repeat(np.arange(len(lengths)), lengths)
     in_episode = numbers - starts[of_episode]
@@ -62,7 +76,7 @@ def _make_lerobot(folder: Path, lengths: Sequence[int], height: int, width: int)
     zeros = np.zeros(len(lengths), np.int64)
     places = {
         f"videos/{camera}/{name}": value
-        for camera in CAMERAS
+        for camera in cameras
         for name, value in {
             "chunk_index": zeros,
             "file_index": zeros,
@@ -85,7 +99,7 @@ def _make_lerobot(folder: Path, lengths: Sequence[int], height: int, width: int)
     pq.write_table(pa.table({"task_index": [0], "task": ["move"]}), folder / "meta/tasks.parquet")
     thirds = [[[0.5]], [[0.5]], [[0.5]]]
     statistics = dict.fromkeys(("min", "max", "mean", "std"), thirds) | {"count": [frames]}
-    (folder / "meta/stats.json").write_text(json.dumps(dict.fromkeys(CAMERAS, statistics)))
+    (folder / "meta/stats.json").write_text(json.dumps(dict.fromkeys(cameras, statistics)))
     video_info = {"video.codec": "av1", "video.pix_fmt": "yuv420p", "video.fps": FPS, "video.g": 2, "video.crf": 30}
     feature: dict[str, object] = {
         "dtype": "video",
@@ -96,7 +110,7 @@ def _make_lerobot(folder: Path, lengths: Sequence[int], height: int, width: int)
     numbers_of: dict[str, str] = {"timestamp": "float32"} | dict.fromkeys(
         ("frame_index", "episode_index", "index", "task_index"), "int64"
     )
-    features: dict[str, dict[str, object]] = dict.fromkeys(CAMERAS, feature)
+    features: dict[str, dict[str, object]] = dict.fromkeys(cameras, feature)
     features |= {name: {"dtype": "float32", "shape": [6], "names": None} for name in ("observation.state", "action")}
     features |= {name: {"dtype": kind, "shape": [1], "names": None} for name, kind in numbers_of.items()}
     info = {
@@ -115,8 +129,8 @@ def _make_lerobot(folder: Path, lengths: Sequence[int], height: int, width: int)
     (folder / "meta/info.json").write_text(json.dumps(info))
 
 
-def _encode(path: Path, frames: int, height: int, width: int) -> None:
-
+def encode_video(path: Path, frames: int, height: int, width: int) -> None:
+    """A video as LeRobot encodes them: AV1, g=2, crf 30. A noisy gradient moves."""
     with av.open(path, "w") as container:
         stream = container.add_stream("libsvtav1", rate=FPS, options={"preset": "12", "crf": "30", "g": "2"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
