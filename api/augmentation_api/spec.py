@@ -22,14 +22,13 @@ from augmentation_api.object_store import (
 from augmentation_api.scene import SceneTransforms
 from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Seed
+from augmentation_api.video_output import VideoOutput
 from augmentation_api.vocabulary import (
     AugmentationMode,
     AugmentationType,
     Calibration,
-    EncoderChoice,
     OnBadEpisode,
     OutputMode,
-    VideoCodec,
 )
 from augmentation_api.where_parser import LONGEST_WHERE, parse_where
 
@@ -160,33 +159,6 @@ class HubOutput(Model):
         description="Whether the dataset is private if it has to be created. Default: as private as the source, so "
         "the result of a private or gated dataset, or of one on a volume, is private. true: publish only to a "
         "private dataset. false: the result may have more readers than the source; nothing else allows that.",
-    )
-
-
-class VideoOutput(Model):
-    """How augmented videos are encoded. A field that is not set follows the encoding of the source."""
-
-    codec: VideoCodec = Field(
-        VideoCodec.SOURCE,
-        description="Video codec; `source` keeps the source's, or takes av1 where that cannot be written (mpeg4, vp9).",
-    )
-    crf: int | None = Field(
-        None, ge=0, le=63, description="Constant rate factor: lower means better quality and larger files."
-    )
-    gop: int | None = Field(
-        None, ge=1, le=600, description="Keyframe interval, in frames; 2 makes random access fastest."
-    )
-    preset: int | None = Field(
-        None,
-        ge=0,
-        le=13,
-        description="SVT-AV1 preset: higher is faster and larger. Setting it disables the hardware encoder.",
-    )
-    encoder: EncoderChoice = Field(
-        EncoderChoice.AUTO,
-        description="auto: the hardware encoder (NVENC) where the pod has a GPU with one for the codec, else the "
-        "software encoder. software: always the software encoder, whose files are the same to the byte on every "
-        "machine. The pixels that are encoded are the same either way.",
     )
 
 

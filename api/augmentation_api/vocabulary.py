@@ -152,6 +152,14 @@ class VideoCodec(StrEnum):
     HEVC = "hevc"
 
 
+class VideoProfile(StrEnum):
+    """What augmented videos are made for. `like-source`: whatever the source's are."""
+
+    LIKE_SOURCE = "like-source"
+    FAST = "fast"
+    SMALL = "small"
+
+
 class EncoderChoice(StrEnum):
     """`auto`: the hardware encoder where the GPU has one for the codec. `software`: always the CPU's encoder."""
 

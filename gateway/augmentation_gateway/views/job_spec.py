@@ -6,7 +6,7 @@ from typing import Any, Final
 from augmentation_api.object_store import STORE_KINDS, stored_url
 from augmentation_api.presets import PRESETS
 from augmentation_api.spec import AugmentationJobSpec
-from augmentation_api.vocabulary import OutputMode
+from augmentation_api.vocabulary import EncoderChoice, OutputMode, VideoCodec
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.views.dataset_id import place_of
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS
@@ -25,6 +25,12 @@ _PATHS: Final[Mapping[str, str]] = {
     "revision": "source.hub.revision",
     "path": "source.hub.path",
     "private": "output.hub.private",
+    "video_profile": "output.video.profile",
+    "video_codec": "output.video.codec",
+    "video_crf": "output.video.crf",
+    "video_gop": "output.video.gop",
+    "video_preset": "output.video.preset",
+    "video_encoder": "output.video.encoder",
     "parallelism": "parallelism",
     "pending_deadline_seconds": "pendingDeadlineSeconds",
     "cameras": "augmentation.cameras",
@@ -58,6 +64,8 @@ _TO_REQUEST: Final[Mapping[str, Callable[[Any], Any]]] = {
     "augment_transforms": ",".join,
     "augment_dataset_mode": lambda mode: _IN_PLACE if mode == OutputMode.IN_PLACE else "copy",
     "episodes": lambda episodes: episodes or None,
+    "video_codec": lambda codec: None if codec == VideoCodec.SOURCE else codec,
+    "video_encoder": lambda encoder: None if encoder == EncoderChoice.AUTO else encoder,
 }
 
 

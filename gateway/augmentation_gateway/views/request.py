@@ -9,6 +9,7 @@ from pydantic import (
     Field,
     Strict,
     ValidationInfo,
+    WithJsonSchema,
     create_model,
     field_validator,
     model_validator,
@@ -33,12 +34,26 @@ from augmentation_api.spec import (
 )
 from augmentation_api.tasks import Tasks
 from augmentation_api.transforms import Copies, Seed, TransformName
-from augmentation_api.vocabulary import AcrossCameras, AugmentationMode, AugmentationType, Calibration, OnBadEpisode
+from augmentation_api.video_output import CODEC_PRESETS, VideoOutput, VideoPreset
+from augmentation_api.vocabulary import (
+    AcrossCameras,
+    AugmentationMode,
+    AugmentationType,
+    Calibration,
+    EncoderChoice,
+    OnBadEpisode,
+    VideoCodec,
+    VideoProfile,
+)
 from augmentation_api.where_clause import WhereError
 from augmentation_api.where_parser import parse_where
 from augmentation_gateway.views.dataset_id import DatasetId, is_url
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, describe_preset, field_definitions
 
+_VIDEO_PRESETS = [
+    *(int(preset) for preset in CODEC_PRESETS[VideoCodec.AV1]),
+    *CODEC_PRESETS[VideoCodec.H264],
+]
 _RANGES = [parameter.name for parameters in TRANSFORMS.values() for parameter in parameters if parameter.is_range]
 
 
@@ -135,6 +150,35 @@ class AugmentationRequest(_ParameterFields):
         None,
         description="Whether the published dataset is private if it has to be created; by default as private as the "
         "source. Only false lets a result have more readers than its source",
+    )
+    video_profile: VideoProfile | None = Field(
+        None,
+        description="How augmented videos are encoded, in one word. 'like-source', the default: as the source's. "
+        "'fast': H.264, in half of AV1's encoding time or less, somewhat larger, and read by every decoder. 'small': "
+        "AV1 with fewer key frames, in less than half of the bytes, slower to encode and to read at random",
+    )
+    video_codec: VideoCodec | None = Field(
+        None, description="Codec of augmented videos; 'source', the default, leaves it to video_profile"
+    )
+    video_crf: Annotated[int, Field(ge=0, le=63)] | None = Field(
+        None,
+        description="Constant rate factor: lower means better quality and larger files. av1 takes 0 to 63, h264 and "
+        "hevc 0 to 51; as video_profile says by default",
+    )
+    video_gop: Annotated[int, Field(ge=1, le=600)] | None = Field(
+        None,
+        description="Keyframe interval of augmented videos, in frames; 2 makes random access fastest. As video_profile "
+        "says by default",
+    )
+    video_preset: Annotated[VideoPreset, WithJsonSchema({"enum": _VIDEO_PRESETS})] | None = Field(
+        None,
+        description="Preset of the encoder: 0 to 13 of av1, the names of h264 and hevc. Higher numbers are faster, and "
+        "earlier names; setting it disables the hardware encoder. As video_profile says by default",
+    )
+    video_encoder: EncoderChoice | None = Field(
+        None,
+        description="'auto', the default: the hardware encoder where the pod has a GPU with one for the codec. "
+        "'software': always the software encoder, whose files are the same to the byte on every machine",
     )
     parallelism: Parallelism | None = Field(None, description="Maximum number of concurrent shards")
     pending_deadline_seconds: PendingDeadline | None = Field(
@@ -234,6 +278,22 @@ class AugmentationRequest(_ParameterFields):
             raise _unusable(
                 "source_anonymous is for object stores, but dataset_id is on a hub", "leave source_anonymous out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _fit_the_codec(self) -> Self:
+        # Not validated: it would say what is wrong of the spec, and of none of its fields.
+        output = VideoOutput.model_construct(
+            profile=self.video_profile,
+            codec=self.video_codec or VideoCodec.SOURCE,
+            crf=self.video_crf,
+            preset=self.video_preset,
+        )
+        if output.named_codec is not None:
+            try:
+                output.check(output.named_codec)
+            except ValueError as error:
+                raise _unusable(f"video_{error}") from error
         return self
 
     @model_validator(mode="after")

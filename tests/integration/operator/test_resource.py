@@ -139,6 +139,31 @@ def test_value_of_another_form_is_rejected_with_an_example(cluster: Cluster) -> 
     assert "has to be owner/name, e.g. lerobot/pusht" in said
 
 
+@pytest.mark.parametrize(
+    ("video", "said"),
+    [
+        ({"preset": 14}, "no encoder has this preset: use 0 to 13 (av1), ultrafast, superfast"),
+        ({"codec": "h264", "preset": 12}, "preset is none of h264's: use ultrafast, superfast"),
+        ({"profile": "small", "preset": "medium"}, "preset is none of av1's: use 0 to 13, or another codec"),
+        ({"profile": "fast", "crf": 60}, "crf is too large: h264 takes 0 to 51"),
+    ],
+)
+def test_preset_of_another_codec_is_rejected_with_those_there_are(
+    cluster: Cluster, video: dict[str, Any], said: str
+) -> None:
+    refusal = refusal_of(cluster, output={"video": video})
+    assert "spec.output.video" in refusal
+    assert said in refusal
+
+
+@pytest.mark.parametrize(
+    "video", [{"preset": 12}, {"preset": "slow"}, {"codec": "hevc", "preset": "fast"}, {"profile": "fast"}]
+)
+def test_preset_is_a_number_or_a_name(cluster: Cluster, video: dict[str, Any]) -> None:
+    job = Job(cluster, namespace="elsewhere", suspend=True, output={"video": video})
+    assert job.read()["spec"]["output"]["video"] == {"codec": "source", "encoder": "auto"} | video
+
+
 def test_source_on_both_a_hub_and_a_volume_is_rejected(cluster: Cluster) -> None:
     both = {"hub": {"repoID": "lab/kitchen"}, "volume": {"claimName": "data"}}
     assert "exactly one of hub, volume, s3, gcs and azure is needed" in refusal_of(cluster, source=both)

@@ -42,7 +42,7 @@ def test_a_result_holds_the_originals_too_unless_it_is_in_place() -> None:
 
 def test_videos_are_encoded_as_the_source_is() -> None:
     video = spec().output.video
-    assert (video.codec, video.crf, video.gop, video.preset) == (VideoCodec.SOURCE, None, None, None)
+    assert (video.codec, video.profile, video.crf, video.gop, video.preset) == (VideoCodec.SOURCE, *[None] * 4)
 
 
 def test_a_shard_is_tried_again_three_times() -> None:

@@ -65,7 +65,6 @@ OUT_OF_BOUNDS = [
     ("augmentation.perspective.distortion.max", 21),
     ("output.video.crf", 64),
     ("output.video.gop", 0),
-    ("output.video.preset", 14),
     ("parallelism", 0),
     ("parallelism", 1001),
     ("backoffLimitPerShard", 21),

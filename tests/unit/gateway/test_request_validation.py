@@ -36,11 +36,27 @@ def test_smallest_request_is_accepted() -> None:
     assert problems() == []
 
 
+NAMES = "ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow, placebo"
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"project_id": ...}, "project_id is required: add it"),
         ({"dataset_id": ...}, "dataset_id is required: add it"),
+        (
+            {"video_codec": "av1", "video_preset": "slow"},
+            "video_preset is slow, but videos become av1: use 0 to 13, or another codec",
+        ),
+        (
+            {"video_profile": "fast", "video_preset": 12},
+            f"video_preset is 12, but videos become h264: use {NAMES}, or another codec",
+        ),
+        ({"video_profile": "fast", "video_crf": 60}, "video_crf is 60, but videos become h264, which takes 0 to 51"),
+        (
+            {"video_preset": "p4"},
+            f'video_preset is "p4": p4 is a preset of no encoder: use 0 to 13 (av1), {NAMES} (h264, hevc)',
+        ),
         (
             {"project_id": "mine"},
             'project_id is "mine", but has to be a UUID, e.g. 2489e9ad-2ee2-8e00-8ec9-32d5f69181c0',

@@ -38,6 +38,8 @@ KEY = ApiKey.model_validate(
         {"across_cameras": "independent", "choose": 1, "augment_transforms": "noise,blur"},
         {"preset": "lerobot-default", "choose": 3, "augment_brightness_min": -1.0, "augment_brightness_max": 1.0},
         {"preset": "pi05", "augment_transforms": "affine,lighting"},
+        {"video_profile": "fast", "video_gop": 5, "video_preset": "ultrafast"},
+        {"video_codec": "av1", "video_crf": 35, "video_preset": 0, "video_encoder": "software"},
         {
             "per_camera": [
                 {"camera": "*wrist*", "transforms": ["noise"], "blur": {"motionKernel": {"min": 3, "max": 5}}}

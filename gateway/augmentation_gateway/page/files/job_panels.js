@@ -144,10 +144,12 @@ export function parameters({ spec }) {
   const asked = spec.augmentation ?? {};
   const transforms = asked.transforms ?? (asked.preset ? [] : ["lighting"]);
   const entries = asked.perCamera ?? [];
+  const video = Object.entries(spec.output?.video ?? {}).filter(([name, value]) => value !== { codec: "source", encoder: "auto" }[name]);
   return [
     facts([
       ["Preset", asked.preset], ["Transforms per copy", asked.choose], ["Across cameras", asked.acrossCameras], ["Mode", asked.mode], ["Copies", asked.mode === "independent" ? null : asked.copies],
       ["Result", spec.output?.mode === "inPlace" ? "replaces the originals" : "added to the originals"],
+      ["Videos", video.map(([name, value]) => `${name} ${value}`).join(", ") || null],
       ["Seed", asked.seed], ["Episodes", asked.episodes || "all"],
       ["Splits", asked.splits?.length ? asked.splits.join(", ") : "all"], ["Condition", asked.where || null], ["Cameras", asked.cameras?.length ? asked.cameras.join(", ") : "all"],
       ["Instructions", asked.tasks ? (asked.tasks.from ? "paraphrases of the dataset" : `paraphrases of ${plural(asked.tasks.paraphrases.length, "task")}`) : null],

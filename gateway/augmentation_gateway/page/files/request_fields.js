@@ -3,7 +3,7 @@
 
 export const SECTIONS = [
   ["Source", [["dataset_id", "Dataset"], ["revision", "Revision"], ["path", "Folder"], ["source_anonymous", "Read without credentials"], ["episodes", "Episodes"], ["splits", "Splits"], ["where", "Condition on episodes"], ["cameras", "Cameras"], ["on_bad_episode", "Unreadable ones"]]],
-  ["Result", [["augment_dataset_mode", "Copies go"], ["output_dataset_id", "Publish as"], ["private", "Visibility"]]],
+  ["Result", [["augment_dataset_mode", "Copies go"], ["output_dataset_id", "Publish as"], ["private", "Visibility"], ["video_profile", "Videos"], ["video_codec", "Codec"], ["video_crf", "Constant rate factor"], ["video_gop", "Keyframe interval"], ["video_preset", "Encoder's preset"], ["video_encoder", "Encoder"]]],
   ["Job", [["name", "Name"], ["project_id", "Project"], ["seed", "Seed"], ["parallelism", "Shards at once"], ["pending_deadline_seconds", "Longest wait, seconds"]]],
 ];
 

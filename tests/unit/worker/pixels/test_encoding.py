@@ -1,7 +1,7 @@
 import pytest
 
-from augmentation_api.spec import VideoOutput
-from augmentation_api.vocabulary import VideoCodec
+from augmentation_api.video_output import VideoOutput
+from augmentation_api.vocabulary import VideoCodec, VideoProfile
 from augmentation_worker.media.video.colors import ColorTags
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.properties import VideoProperties
@@ -83,9 +83,45 @@ def test_another_codec_starts_from_its_own_defaults() -> None:
 
 
 def test_unsupported_values_of_a_codec_are_an_error() -> None:
-    with pytest.raises(ValueError, match="crf 60: h264 takes 0 to 51"):
-        VideoEncoding().overridden_by(VideoOutput(codec=VideoCodec.H264, crf=60))
-    with pytest.raises(ValueError, match="preset is SVT-AV1's"):
-        VideoEncoding().overridden_by(VideoOutput(codec=VideoCodec.HEVC, preset=4))
+    """Of the source's codec: what a spec says of a codec that it names is refused before."""
+    with pytest.raises(ValueError, match=r"spec.output.video: crf is 60, but videos become h264, which takes 0 to 51"):
+        VideoEncoding.default(VideoCodec.H264).overridden_by(VideoOutput(crf=60))
+    with pytest.raises(ValueError, match=r"spec.output.video: preset is 4, but videos become hevc: use ultrafast, "):
+        VideoEncoding.default(VideoCodec.HEVC).overridden_by(VideoOutput(preset=4))
     with pytest.raises(ValueError, match="codec source"):
         VideoEncoding(VideoCodec.SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("codec", "preset"), [(VideoCodec.AV1, 9), (VideoCodec.H264, "veryfast"), (VideoCodec.HEVC, "ultrafast")]
+)
+def test_every_codec_takes_its_presets(codec: VideoCodec, preset: int | str) -> None:
+    encoding = VideoEncoding().overridden_by(VideoOutput(codec=codec, preset=preset))
+    assert encoding.options(1)["preset"] == str(preset)
+    assert encoding.feature_info()["video.preset"] == preset
+
+
+def test_like_source_is_what_a_spec_without_profile_gets() -> None:
+    encoding = VideoEncoding.like_source(RECORDED, stream("av1", "yuv420p10le"))
+    assert encoding.overridden_by(VideoOutput(profile=VideoProfile.LIKE_SOURCE)) == encoding
+
+
+def test_fast_is_h264_that_every_decoder_takes() -> None:
+    source = VideoEncoding.like_source(RECORDED, stream("av1", "yuv420p10le"))
+    assert source.overridden_by(VideoOutput(profile=VideoProfile.FAST)) == VideoEncoding(
+        VideoCodec.H264, crf=22, gop=2, preset="veryfast", pix_fmt="yuv420p"
+    )
+
+
+def test_small_keeps_the_pixel_format_that_its_codec_has() -> None:
+    source = VideoEncoding.like_source(RECORDED, stream("av1", "yuv420p10le"))
+    assert source.overridden_by(VideoOutput(profile=VideoProfile.SMALL)) == VideoEncoding(
+        VideoCodec.AV1, crf=32, gop=10, preset="8", pix_fmt="yuv420p10le"
+    )
+    other = VideoEncoding.like_source({}, stream("h264", "yuv444p"))
+    assert other.overridden_by(VideoOutput(profile=VideoProfile.SMALL)).pix_fmt == "yuv420p"
+
+
+def test_what_is_given_itself_goes_before_the_profile() -> None:
+    output = VideoOutput(profile=VideoProfile.FAST, codec=VideoCodec.AV1, crf=40, gop=5, preset=10)
+    assert VideoEncoding().overridden_by(output) == VideoEncoding(VideoCodec.AV1, crf=40, gop=5, preset="10")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from augmentation_api import FailureReason
-from augmentation_api.vocabulary import EncoderChoice
+from augmentation_api.vocabulary import EncoderChoice, VideoProfile
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.lerobot.camera_info import HEIGHT, WIDTH
@@ -144,7 +144,9 @@ class EpisodeVideos:
     @property
     def _may_use_nvenc(self) -> bool:
         video = self.work.spec.output.video
-        return self.work.device.type == "cuda" and video.encoder is EncoderChoice.AUTO and video.preset is None
+        if video.preset is not None or video.profile is VideoProfile.SMALL:
+            return False  # NVENC has neither these presets nor files as small
+        return self.work.device.type == "cuda" and video.encoder is EncoderChoice.AUTO
 
     def unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
         """A source video that is not what the metadata says, in words."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from augmentation_api.spec import VideoOutput
+from augmentation_api.video_output import VideoOutput
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import SourceInvalid
 from augmentation_worker.formats.bad_episodes import LEAVE_OUT

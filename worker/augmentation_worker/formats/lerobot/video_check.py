@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augmentation_api import AugmentationJobSpec, FailureReason
-from augmentation_api.vocabulary import OnBadEpisode, VideoCodec
+from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.bad_episodes import LEAVE_OUT
 from augmentation_worker.formats.lerobot.camera_check import listed, size_warnings
@@ -151,9 +151,7 @@ def _warnings(metadata: DatasetMetadata, found: Sequence[_Found], spec: Augmenta
     audible = [one.key for one in found if one.properties.has_audio]
     warnings = {
         f"Videos in a codec that is not written become {DEFAULT_CODEC.name} in augmented copies "
-        f"(spec.output.video.codec may be {CODEC_LIST})": unwritten
-        if spec.output.video.codec is VideoCodec.SOURCE
-        else [],
+        f"(spec.output.video.codec may be {CODEC_LIST})": unwritten if spec.output.video.named_codec is None else [],
         f"{INFO_PATH} names another codec than the files have; the result names that of its augmented videos": misnamed,
         "Videos of more than 8 bits per channel are augmented with 8": deep,
         "Videos with sound, which augmented copies do not have": audible,

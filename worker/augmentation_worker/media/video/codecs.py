@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from augmentation_api.video_output import CODEC_PRESETS, MAX_CRF
 from augmentation_api.vocabulary import VideoCodec
 
 
@@ -17,8 +18,6 @@ class Codec:
         pix_fmts: pixel formats of a source that are kept. Frames are augmented with 8 bits per channel, but copies of a
             source of 10 bits have 10, as info.json has one entry for both. Any other format becomes yuv420p, which
             every decoder takes.
-        presets: names or numbers that the encoder takes for its trade of time for size.
-        max_crf: largest constant rate factor, of a scale that is the codec's own.
         default_crf: AV1: LeRobot's. H.264, HEVC: the encoders' own defaults; 30 is poor for them.
         default_preset: AV1: LeRobot's. None: the encoder's own, `medium`.
         takes_odd_sizes: whether frames may have odd sides where chroma is halved.
@@ -29,28 +28,31 @@ class Codec:
     software_encoder: str
     nvenc_encoder: str
     pix_fmts: frozenset[str]
-    max_crf: int
     default_crf: float
-    presets: frozenset[str]
     default_preset: str | None = None
     takes_odd_sizes: bool = False
+
+    @property
+    def presets(self) -> tuple[str, ...]:
+        """Names or numbers that the encoder takes for its trade of time for size."""
+        return CODEC_PRESETS[self.name]
+
+    @property
+    def max_crf(self) -> int:
+        """Largest constant rate factor, of a scale that is the codec's own."""
+        return MAX_CRF[self.name]
 
 
 _EIGHT_BITS = frozenset({"yuv420p", "yuv422p", "yuv444p"})
 _TEN_BITS = frozenset({"yuv420p10le", "yuv422p10le", "yuv444p10le"})
-_X26_PRESETS = frozenset(
-    ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"]
-)
-"""Of x264 and x265 alike."""
+
 AV1 = Codec(
     VideoCodec.AV1,
     synonyms=frozenset({"libsvtav1", "libaom-av1"}),
     software_encoder="libsvtav1",
     nvenc_encoder="av1_nvenc",
     pix_fmts=frozenset({"yuv420p", "yuv420p10le"}),
-    max_crf=63,
     default_crf=30,
-    presets=frozenset(str(number) for number in range(14)),
     default_preset="12",
     takes_odd_sizes=True,
 )
@@ -60,9 +62,7 @@ H264 = Codec(
     software_encoder="libx264",
     nvenc_encoder="h264_nvenc",
     pix_fmts=_EIGHT_BITS | _TEN_BITS,
-    max_crf=51,
     default_crf=23,
-    presets=_X26_PRESETS,
 )
 HEVC = Codec(
     VideoCodec.HEVC,
@@ -70,9 +70,7 @@ HEVC = Codec(
     software_encoder="libx265",
     nvenc_encoder="hevc_nvenc",
     pix_fmts=_EIGHT_BITS | _TEN_BITS,
-    max_crf=51,
     default_crf=28,
-    presets=_X26_PRESETS,
 )
 CODECS = {codec.name: codec for codec in (AV1, H264, HEVC)}
 CODEC_LIST = ", ".join(CODECS)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from augmentation_api.spec import VideoOutput
-from augmentation_api.vocabulary import VideoCodec
+from augmentation_api.video_output import VideoOutput
+from augmentation_api.vocabulary import VideoCodec, VideoProfile
 from augmentation_worker.media.video.codecs import AV1, CODEC_LIST, CODECS, DEFAULT_CODEC, Codec, codec_named
 from augmentation_worker.media.video.properties import VideoProperties
 
@@ -89,25 +89,27 @@ class VideoEncoding:
         return replace(encoding, pix_fmt=stream.pix_fmt if stream.pix_fmt in codec.pix_fmts else "yuv420p")
 
     def overridden_by(self, output: VideoOutput) -> Self:
-        """This encoding with what the job's spec asks for instead.
+        """This encoding with what the job's spec asks for instead: first its profile, then its other fields.
 
-        With another codec, crf and preset start from that codec's defaults, as their scales are its own.
+        With another codec, crf and preset start from that codec's defaults, as their scales are its own. The profile
+        `fast` writes yuv420p, the one format that every decoder takes.
 
         Raises:
             ValueError: if the spec asks for what the codec does not have.
         """
-        encoding = self
-        if output.codec is not VideoCodec.SOURCE and output.codec is not self.codec:
-            encoding = replace(type(self).default(output.codec), gop=self.gop)
-        if output.preset is not None and encoding.codec is not VideoCodec.AV1:
-            raise ValueError(
-                f"spec.output.video.preset is SVT-AV1's, and its videos become {encoding.codec.value}: leave it out, "
-                "or set spec.output.video.codec to av1"
+        encoding, codec = self, output.named_codec or self.codec
+        if codec is not self.codec:
+            encoding = replace(type(self).default(codec), gop=self.gop)
+        if (settings := output.settings(codec)) is not None:
+            encoding = replace(
+                encoding, crf=float(settings.crf), gop=settings.gop, preset=settings.preset, fast_decode=0
             )
-        if output.crf is not None and output.crf > encoding._facts.max_crf:
-            raise ValueError(
-                f"spec.output.video.crf {output.crf}: {encoding.codec.value} takes 0 to {encoding._facts.max_crf}"
-            )
+        if output.profile is VideoProfile.FAST:
+            encoding = replace(encoding, pix_fmt="yuv420p")
+        try:
+            output.check(codec)
+        except ValueError as error:
+            raise ValueError(f"spec.output.video: {error}") from error
         return replace(
             encoding,
             crf=encoding.crf if output.crf is None else float(output.crf),

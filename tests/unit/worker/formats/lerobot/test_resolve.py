@@ -99,8 +99,9 @@ def test_a_dataset_without_cameras_has_nothing_to_augment() -> None:
 @pytest.mark.parametrize(
     ("codec", "video", "words"),
     [
-        ("h264", {"preset": 8}, ["spec.output.video.preset", "h264"]),
-        ("av1", {"codec": "hevc", "crf": 60}, ["spec.output.video.crf", "60", "51"]),
+        ("h264", {"preset": 8}, ["spec.output.video", "preset is 8", "h264", "ultrafast, superfast"]),
+        ("av1", {"preset": "medium"}, ["spec.output.video", "preset is medium", "av1", "0 to 13"]),
+        ("hevc", {"crf": 60}, ["spec.output.video", "crf is 60", "51"]),
     ],
 )
 def test_an_encoding_that_no_encoder_has_is_refused(codec: str, video: dict[str, Any], words: list[str]) -> None:
