@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import torch
-from torchvision import tv_tensors
-from torchvision.transforms import v2
 
 from augmentation_api.model import Model
 from augmentation_api.transforms import Range
 from augmentation_worker.transforms.keyed_random import KeyedRandom
+from augmentation_worker.transforms.training_pipeline import (
+    ANNOTATIONS,
+    call_as_torchvision,
+    is_tv_tensor,
+    wrap_like,
+)
 
 CHANNELS = 3
 Description = dict[str, float | int | str]
@@ -18,12 +22,12 @@ Interval = tuple[float, float]
 """Least and greatest value, both included."""
 
 
-class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
+class KeyedTransform(torch.nn.Module):
     """A torchvision transform of uint8 images and videos [..., 3, H, W], on CPU or CUDA, the same pixels on both.
 
-    It works in a training pipeline as it is. Everything passed in one call gets the same parameters; bounding boxes,
-    masks and key points pass through. Subclasses sample in `make_params` and change pixels in `apply`. Their
-    arguments are the fields of their model in the job's spec, with the same defaults.
+    It works in a training pipeline as it is, as torchvision's v2.Transform does. Everything passed in one call gets the
+    same parameters; bounding boxes, masks and key points pass through. Subclasses sample in `make_params` and change
+    pixels in `apply`. Their arguments are the fields of their model in the job's spec, with the same defaults.
 
     Attributes:
         of_scene: whether the values belong to the scene, so that all its cameras get the same, or to a camera.
@@ -80,6 +84,14 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
         """Whether `apply` reads `first_mask` of its params: uint8 [1, H, W], the same of the episode's first frame."""
         return False
 
+    def forward(self, *inputs: Any) -> Any:
+        """The inputs with their images changed, nested as they were, as torchvision's transforms take them."""
+        return call_as_torchvision(self.make_params, self.transform, *inputs)
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Sample what `apply` needs to know, from the inputs of a call, those of a job being none."""
+        raise NotImplementedError
+
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         """The frames, changed; the input is left as it is.
 
@@ -105,7 +117,7 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
         frames = inpt.as_subclass(torch.Tensor)
         check_frames(frames)
         changed = self.apply(frames.reshape(-1, *frames.shape[-3:]), params).view(frames.shape)
-        return tv_tensors.wrap(changed, like=inpt) if isinstance(inpt, tv_tensors.TVTensor) else changed
+        return wrap_like(changed, inpt)
 
     def _uniform(self, low: float, high: float) -> float:
         """A number in [low, high]."""
@@ -154,9 +166,7 @@ def _uniform(random: KeyedRandom | None, low: float, high: float) -> float:
 
 def is_image(inpt: Any) -> bool:
     """Whether a transform changes it: tensors, but not those that torchvision knows as annotations."""
-    return isinstance(inpt, torch.Tensor) and not isinstance(
-        inpt, tv_tensors.BoundingBoxes | tv_tensors.Mask | tv_tensors.KeyPoints
-    )
+    return isinstance(inpt, torch.Tensor) and not is_tv_tensor(inpt, *ANNOTATIONS)
 
 
 def check_frames(frames: torch.Tensor) -> None:
