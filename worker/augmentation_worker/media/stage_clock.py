@@ -27,6 +27,12 @@ class Stage(StrEnum):
     ENCODE = "encode"
     JOIN = "join"
     """Joining episodes to files, and checking the files."""
+    BUFFER = "buffer"
+    """Waiting for memory between a GPU and encoders that are behind."""
+    GPU = "gpu"
+    """Waiting for a GPU's kernels and copies."""
+    HASH = "hash"
+    """Hashes and statistics of what a GPU has made; on the CPU they belong to transform."""
     UPLOAD = "upload"
 
 

@@ -41,6 +41,7 @@ class EpisodeVideos:
     encodings: dict[str, dict[str, object]] = field(default_factory=dict)
     encoders: dict[str, str] = field(default_factory=dict)
     _chosen: dict[str, VideoEncoding] = field(default_factory=dict)
+    _made_by: dict[str, str] = field(default_factory=dict)
 
     def choose_encodings(self) -> None:
         """Choose every camera's encoding, also when an earlier attempt has made all videos: every shard the same."""
@@ -85,6 +86,7 @@ class EpisodeVideos:
             )
         except VideoInvalid as error:
             raise self.unusable(episode, camera, error) from error
+        self._report_makers(camera, encoded.made_by)
         records = [
             CopyRecord(
                 frames=copy.frames,
@@ -96,6 +98,12 @@ class EpisodeVideos:
         ]
         copies = [(copy.path, record) for copy, record in zip(encoded.copies, records, strict=True)]
         unit.add(episode, copies, encoded.display_matrix)
+
+    def _report_makers(self, camera: Camera, made_by: str) -> None:
+        """Say once for each camera how a GPU's frames come and go: what it cannot do, the CPU does."""
+        if self.work.device.type != "cpu" and self._made_by.get(camera.key) != made_by:
+            self._made_by[camera.key] = made_by
+            self.work.events.event("gpu", f"Videos of {camera.key} are {made_by}", data={"camera": camera.key})
 
     def source_path(self, episode: PlannedEpisode, camera: Camera) -> DatasetPath:
         """The source's video file that an episode is made from."""

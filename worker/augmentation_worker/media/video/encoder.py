@@ -35,6 +35,11 @@ class VideoEncoder:
         colors: the colour tags to write; RGB is converted by the matrix and range that they name.
         pixel_aspect: width by height of a pixel; None for a square one.
         threads: threads that the encoder may use; they change its speed, never its bytes.
+        surfaces: for NVENC: frames are NV12 in the GPU's memory, of which it keeps at most so many; None: they are in
+            the host's.
+
+    Attributes:
+        packets: how many frames have left the encoder, in their order: it reads them no more.
 
     Raises:
         ValueError: if the encoder does not take these frames, e.g. an odd size in yuv420p.
@@ -51,7 +56,10 @@ class VideoEncoder:
         colors: ColorTags | None = None,
         pixel_aspect: Fraction | None = None,
         threads: int = 1,
+        surfaces: int | None = None,
     ) -> None:
+        self.packets = 0
+        self._surfaces = surfaces
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
         self._size = (height, width)
@@ -136,6 +144,9 @@ class VideoEncoder:
         context.color_trc = self._colors.transfer
         if self._pixel_aspect is not None:
             context.sample_aspect_ratio = self._pixel_aspect
+        if self._surfaces is not None:
+            context.pix_fmt, context.options = "cuda", {**options, "surfaces": str(self._surfaces)}
+            return stream  # opened by its first frame, from which it learns of the GPU's memory
         try:
             with same_scheduling():
                 context.open()
@@ -149,3 +160,4 @@ class VideoEncoder:
             # Without it the muxer would guess how long the last frame, and with it the video, lasts.
             packet.duration = 1
             self._container.mux(packet)
+            self.packets += 1

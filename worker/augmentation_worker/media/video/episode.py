@@ -1,5 +1,6 @@
 """One episode of one camera: decoded once, augmented and encoded once per copy."""
 
+import logging
 import shutil
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -7,19 +8,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from augmentation_worker.media.cores import usable_cores
-from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
+from augmentation_worker.media.image_statistics import ImageStatisticsCollector
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.media.stage_clock import Stage, StageClock
 from augmentation_worker.media.video.decoder import decode_segment
+from augmentation_worker.media.video.encoded_copy import EncodedCopy
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.properties import VideoProperties, probe_video
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform
+
+if TYPE_CHECKING:
+    from augmentation_worker.media.video.gpu.copy_writer import GpuCopyWriter
+
+_log = logging.getLogger(__name__)
 
 BATCH_BYTES = 16 * 2**20
 """Bytes per batch of RGB frames: enough to keep the encoders busy, small enough for 20 copies of it in memory."""
@@ -34,27 +42,11 @@ MAX_CONCURRENT_COPIES = 8
 exceed the limits that pods and nodes have on threads. Decoding again for the next ones costs a few percent of encoding.
 """
 
+ON_CPU = "made by the CPU"
+
 MAX_CONCURRENT_PIXELS = MAX_CONCURRENT_COPIES * 480 * 640
 """Pixels of a frame times the concurrent copies: an encoder holds dozens of frames (SVT-AV1's about 350 bytes per
 pixel)."""
-
-
-@dataclass(frozen=True)
-class EncodedCopy:
-    """One copy, in a file of its own.
-
-    Attributes:
-        path: the file.
-        frames: number of frames.
-        statistics: of the augmented frames before encoding.
-        pixel_hash: XXH3, 128 bits, hexadecimal, of the augmented frames before encoding, as uint8 [frames, 3, H, W] in
-            C order. Equal pixels have equal hashes, whatever the codec, its version or the device.
-    """
-
-    path: Path
-    frames: int
-    statistics: ImageStatistics
-    pixel_hash: str
 
 
 @dataclass(frozen=True)
@@ -64,10 +56,12 @@ class EncodedEpisode:
     Attributes:
         copies: in the order of their pipelines.
         display_matrix: how a player has to turn them, as their source; None: not at all.
+        made_by: in words, what decoded and converted them, and how they reached their encoders.
     """
 
     copies: tuple[EncodedCopy, ...]
     display_matrix: bytes | None
+    made_by: str = ON_CPU
 
 
 def encode_copies(
@@ -110,17 +104,22 @@ def encode_copies(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        writers: list[_CopyWriter] = []
+        writers: list[_CopyWriter | GpuCopyWriter] = []
+        made_by = ON_CPU
         at_once = copies_at_once(properties.width, properties.height)
         for begin in range(0, len(pipelines), at_once):
             group = list(enumerate(pipelines))[begin : begin + at_once]
-            writers += _encode_copies(
-                segment, group, folder, encoding, properties, device, on_frames, batch_size, stages
-            )
+            if device.type == "cuda":
+                on_gpu, made_by = _encode_on_gpu(
+                    segment, group, folder, encoding, properties, device, on_frames, batch_size, stages
+                )
+                writers += on_gpu
+            else:
+                writers += _encode_copies(segment, group, folder, encoding, properties, on_frames, batch_size, stages)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return EncodedEpisode(tuple(writer.result() for writer in writers), properties.display_matrix)
+    return EncodedEpisode(tuple(writer.result() for writer in writers), properties.display_matrix, made_by)
 
 
 class _CopyWriter:
@@ -186,7 +185,7 @@ class _CopyWriter:
 
     def _write(self, batch: torch.Tensor, first_frame: int) -> int:
         with self._stages.measure(Stage.TRANSFORM):
-            frames = self._pipeline(batch, first_frame).cpu().contiguous()
+            frames = self._pipeline(batch, first_frame).contiguous()
             self._hash.update(frames.numpy())
             self._statistics.add(frames, first_frame)
         with self._stages.measure(Stage.ENCODE):
@@ -205,7 +204,6 @@ def _encode_copies(
     folder: Path,
     encoding: VideoEncoding,
     properties: VideoProperties,
-    device: torch.device,
     on_frames: Callable[[int], None] | None,
     batch_size: int,
     stages: StageClock,
@@ -220,8 +218,7 @@ def _encode_copies(
             writers.append(_CopyWriter(path, segment, pipeline, encoding, properties, threads, stages))
             running.callback(writers[-1].stop)
         first_frame = 0
-        for decoded in stages.over(Stage.DECODE, decode_segment(segment, batch_size)):
-            batch = decoded.to(device)
+        for batch in stages.over(Stage.DECODE, decode_segment(segment, batch_size)):
             for writer in writers:
                 if finished := writer.submit(batch, first_frame):
                     report(finished)
@@ -229,3 +226,30 @@ def _encode_copies(
         for writer in writers:
             report(writer.finish())
     return writers
+
+
+def _encode_on_gpu(
+    segment: VideoSegment,
+    copies: Sequence[tuple[int, EpisodeTransform]],
+    folder: Path,
+    encoding: VideoEncoding,
+    properties: VideoProperties,
+    device: torch.device,
+    on_frames: Callable[[int], None] | None,
+    batch_size: int,
+    stages: StageClock,
+) -> "tuple[Sequence[_CopyWriter | GpuCopyWriter], str]":
+    """The same on a GPU, unless its pixels are not the CPU's; and in words, what made them."""
+    from augmentation_worker.media.video.gpu.color_kernels import gpu_colors  # noqa: PLC0415 (only with a GPU)
+    from augmentation_worker.media.video.gpu.episode import GpuDiffers, GpuEpisode  # noqa: PLC0415
+
+    colors = gpu_colors(device)
+    episode = GpuEpisode(
+        segment, copies, folder, encoding, properties, device, batch_size, stages, on_frames=on_frames, colors=colors
+    )
+    try:
+        return episode.make(), episode.made_by
+    except GpuDiffers as difference:
+        _log.error("The CPU augments instead of the GPU: %s", difference)
+        made = _encode_copies(segment, copies, folder, encoding, properties, on_frames, batch_size, stages)
+        return made, f"{ON_CPU}, as {difference}"

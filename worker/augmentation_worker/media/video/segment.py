@@ -1,6 +1,6 @@
 """The frames of one episode inside a video file: decoded by PyAV, each checked against its timestamp."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -49,8 +49,19 @@ class VideoSegment:
             raise ValueError(f"not a segment of a video: {self}")
 
 
-def decode_frames(segment: VideoSegment) -> Iterator[av.VideoFrame]:
+Decode = Callable[[], Iterator[av.VideoFrame]]
+"""Decodes from where its container is: called once more after each seek."""
+
+OpenDecoder = Callable[[av.container.InputContainer, av.VideoStream], Decode]
+"""Opens a decoder for a stream of a container."""
+
+
+def decode_frames(segment: VideoSegment, open_decoder: OpenDecoder | None = None) -> Iterator[av.VideoFrame]:
     """Decode all frames of a segment, each in its place, all of one size.
+
+    Args:
+        segment: the frames to decode.
+        open_decoder: opens what decodes them. Default: FFmpeg's decoder on CPU threads.
 
     Raises:
         VideoInvalid: if the file cannot be opened or decoded, a frame is missing, is more than 1e-4 s off its place
@@ -58,15 +69,14 @@ def decode_frames(segment: VideoSegment) -> Iterator[av.VideoFrame]:
     """
     with open_video(segment.path) as container:
         stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = min(MAX_DECODER_THREADS, usable_cores())
+        decode = (open_decoder or _on_cpu_threads)(container, stream)
         tick = time_base(segment.path, stream)
         wanted = segment.first_frame
         end = segment.first_frame + segment.frames
         size: tuple[int, int] | None = None
         try:
             start = (Fraction(segment.first_frame) / segment.fps + TIMESTAMP_TOLERANCE) / tick
-            for frame in _frames_from(container, stream, int(start), int(ENTER_EARLIER / tick)):
+            for frame in _frames_from(container, stream, decode, int(start), int(ENTER_EARLIER / tick)):
                 place = _place(segment, frame, tick, wanted)
                 if place < wanted:
                     continue  # between the key frame and the segment's start
@@ -107,8 +117,14 @@ def last_frame_time(path: Path, content: BinaryIO | None = None) -> Fraction:
     return max(shown) * tick
 
 
+def _on_cpu_threads(container: av.container.InputContainer, stream: av.VideoStream) -> Decode:
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = min(MAX_DECODER_THREADS, usable_cores())
+    return lambda: container.decode(stream)
+
+
 def _frames_from(
-    container: av.container.InputContainer, stream: av.VideoStream, start: int, earlier: int
+    container: av.container.InputContainer, stream: av.VideoStream, decode: Decode, start: int, earlier: int
 ) -> Iterator[av.VideoFrame]:
     """Frames from the key frame at or before `start` on, in ticks.
 
@@ -117,7 +133,7 @@ def _frames_from(
     """
     for target in (start, start - earlier, 0):
         container.seek(max(0, target), stream=stream, backward=True)
-        frames = container.decode(stream)
+        frames = decode()
         first = next(frames, None)
         if first is None or first.pts is None or first.pts <= start or target <= 0:
             break
