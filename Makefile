@@ -232,8 +232,8 @@ attack-gateway: setup ## flood a gateway on loopback; measure its memory and the
 	@$(PY) -m benchmarks.attack_gateway --jobs $(JOBS)
 
 .PHONY: bench-operator
-bench-operator: setup ## measure the operator on JOBS jobs against JobSet's controller, in one run
-	@$(PY) -m benchmarks.operator_scale --jobs $(JOBS)
+bench-operator: setup ## measure the operator against JobSet's controller, and where the API server's time goes, in one run of four minutes
+	@$(PY) -m benchmarks.operator_scale
 
 .PHONY: bench-episodes
 bench-episodes: setup images ## run a job of EPISODES short episodes on the local cluster, and once more with two shards killed

@@ -1,16 +1,17 @@
 """Throughput of the operator, from creation to completion of jobs, compared with JobSet's controller in one run.
 
 Each stands before the same programs: a real API server, Job controller, garbage collector and scheduler, with kwok's
-nodes (scale_cluster.py); one after the other, in a new cluster, so that neither works among what the other has left.
-Each gets the same number of jobs at once: AugmentationJobs of one shard, and JobSets with one Job per phase of an
+nodes (scale_cluster.py); they take turns, each time in a new cluster, so that neither works among what the other has
+left. Each gets the same number of jobs at once: AugmentationJobs of one shard, and JobSets with one Job per phase of an
 AugmentationJob that has a pod, each depending on the one before. A stand-in writes our workers' reports
 (stand_in_workers.py).
 
-Of each: jobs a second from the first creation to the last completion, reconciles, calls of the API a job, memory and
-time on a processor; how long one job on the idle cluster waits for its first pod; and of the operator what it takes
-when all jobs have ended. Ratios mean more than rates: API server and controllers share this machine's cores.
+Of each: jobs a second from the first creation to the last completion, reconciles, memory; how long one job on the idle
+cluster waits for its first pod; time on a processor of each program; and where the API server's goes: how many calls of
+each kind a job takes, and what one costs (call_costs.py). Ratios mean more than rates: all share this machine's cores.
 
-    python -m benchmarks.operator_scale --jobs 10000
+    python -m benchmarks.operator_scale                               two rounds of 200 jobs each, four minutes
+    python -m benchmarks.operator_scale --rounds 1 --jobs 10000       70 minutes on two cores
 """
 
 import argparse
@@ -19,6 +20,8 @@ import os
 import statistics
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,32 +29,45 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from augmentation_api import PhaseName
-from augmentation_kube import Resource, connect
-from benchmarks.contenders import Contender, JobSet, Ours, memory, processor_seconds
+from benchmarks.call_costs import Call, cost_of_calls
+from benchmarks.contenders import BY_WORKERS, Contender, Metrics, Ours
+from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
+from benchmarks.idle_operator import idle, measure_idle
+from benchmarks.jobset import JobSet
+from benchmarks.processes import memory, processor_seconds
 from benchmarks.scale_cluster import NAMESPACE, scale_cluster
-from benchmarks.stand_in_workers import REPORTS
 from devcluster.tools import tool_path
 from tests.integration.control_plane import ControlPlane
 from tests.integration.operator.cluster import Cluster, path_of
 
 CREATORS = 8
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "helm", "kwok")
-QUIET_SECONDS = 10.0
+QUIET_SECONDS = 5.0
 STALLED_SECONDS = 300.0
+REMAINDER = "the controllers' calls for 3 Jobs and 3 pods, watches, garbage collection"
+_VERBS = {"POST": "create", "PUT": "update"}
 
 
 @dataclass(frozen=True)
 class Course:
-    """What was measured of one contender."""
+    """What was measured of one contender in one round.
+
+    Attributes:
+        calls: its own, a job.
+        requests: all that the API server answered, a job.
+        processors: seconds of each program.
+        costs: milliseconds of API server and etcd for one call; empty where they were not measured.
+    """
 
     jobs: int
     seconds: float
     first_pod: list[float]
     reconcile: tuple[float, float]
-    calls: dict[tuple[str, ...], float]
-    processor: float
+    calls: dict[Call, float]
+    requests: dict[Call, float]
+    processors: dict[str, float]
     memory: tuple[float, float]
+    costs: dict[Call, float]
 
     @property
     def rate(self) -> float:
@@ -62,8 +78,12 @@ class Course:
         return sum(self.calls.values())
 
 
-def measure(plane: ControlPlane, contender: Contender, jobs: int, alone: int) -> Course:
-    """Start a contender and give it its jobs: a first one, `alone` jobs one after another, and `jobs` at once."""
+def measure(plane: ControlPlane, contender: Contender, jobs: int, alone: int, *, with_costs: bool) -> Course:
+    """Start a contender and give it its jobs: a first one, `alone` jobs one after another, and `jobs` at once.
+
+    Args:
+        with_costs: then stop it, and measure what its calls cost.
+    """
     cluster = Cluster(plane)
     contender.start()
     time_to_first_pod(cluster, contender, "first")
@@ -71,7 +91,7 @@ def measure(plane: ControlPlane, contender: Contender, jobs: int, alone: int) ->
     first_pod = [time_to_first_pod(cluster, contender, f"alone-{number}") for number in range(alone)]
     await_complete(contender, 1 + alone, "jobs alone")
     time.sleep(QUIET_SECONDS)
-    before, spent = contender.metrics(), processor_seconds(contender.process_id)
+    before, requested, spent = contender.metrics(), requests_of(plane), processors(plane, contender)
     began = time.monotonic()
     asyncio.run(create(plane, contender, jobs))
     await_complete(contender, 1 + alone + jobs, f"{jobs} jobs")
@@ -81,18 +101,44 @@ def measure(plane: ControlPlane, contender: Contender, jobs: int, alone: int) ->
             raise SystemExit(f"{contender.name} says that all jobs are complete, and {unfinished} are not")
         time.sleep(1)
     seconds = time.monotonic() - began
-    spent = processor_seconds(contender.process_id) - spent
-    after = contender.metrics()
-    calls = contender.calls(after) - contender.calls(before)
+    spent = {name: value - spent[name] for name, value in processors(plane, contender).items()}
+    after, requested_after = contender.metrics(), requests_of(plane)
+    calls = contender.calls(after, requested_after) - contender.calls(before, requested)
+    used = memory(contender.process_id)
+    if with_costs:
+        contender.stop()
     return Course(
         jobs=jobs,
         seconds=seconds,
         first_pod=first_pod,
         reconcile=(contender.reconciles(after, 0.5), contender.reconciles(after, 0.99)),
-        calls={key: count / jobs for key, count in calls.most_common()},
-        processor=spent,
-        memory=memory(contender.process_id),
+        calls={key: count / jobs for key, count in calls.items()},
+        requests={key: count / jobs for key, count in (requested_after - requested).items()},
+        processors=spent,
+        memory=used,
+        costs=cost_of_calls(plane, contender.samples(cluster, "first")) if with_costs else {},
     )
+
+
+def requests_of(plane: ControlPlane) -> Counter[Call]:
+    """How many requests of each kind the API server has answered, whoever made them."""
+    url = f"{plane.url}/metrics"
+    headers = {"Authorization": f"Bearer {plane.token}"}
+    text = httpx.get(url, headers=headers, verify=False, trust_env=False, timeout=60).text
+    lines = [line for line in text.splitlines() if line.startswith("apiserver_request_total{")]
+    counted = Metrics("\n".join(["# TYPE apiserver_request_total counter", *lines, ""]))
+    requests: Counter[Call] = Counter()
+    for (verb, resource, part), count in counted.by(
+        "apiserver_request_total", "verb", "resource", "subresource"
+    ).items():
+        requests[_VERBS.get(verb, verb.lower()), f"{resource}/{part}" if part else resource] += count
+    return requests
+
+
+def processors(plane: ControlPlane, contender: Contender) -> dict[str, float]:
+    """Seconds that each program has spent on processors."""
+    programs = {**plane.process_ids, **contender.process_ids}
+    return {name: processor_seconds(process) for name, process in programs.items()}
 
 
 def time_to_first_pod(cluster: Cluster, contender: Contender, name: str) -> float:
@@ -151,90 +197,89 @@ def everything(cluster: Cluster, contender: Contender) -> list[dict[str, Any]]:
         query["continue"] = token
 
 
-async def make_finished(plane: ControlPlane, ours: Contender, jobs: int) -> None:
-    """Jobs that have ended long ago, of which nothing else is left: made as they are, no operator took them there."""
-    at = "2026-01-01T00:00:00Z"
-    phases = [{"name": name, "status": "completed", "startedAt": at, "completedAt": at} for name in PhaseName]
-    common = {"status": "True", "message": "sample", "lastTransitionTime": at, "observedGeneration": 1}
-    status = {
-        "state": "completed",
-        "currentPhase": "publish",
-        "observedGeneration": 1,
-        "message": "published lab/result: 20 episodes, 2000 frames",
-        "className": "cpu",
-        "shardCount": 1,
-        "phases": phases,
-        "conditions": [
-            {"type": "Accepted", "reason": "ClassSelected", **common},
-            {"type": "Placed", "reason": "Running", **common},
-            {"type": "Complete", "reason": "Published", **common},
+def figures_of(courses: dict[str, list[Course]], arguments: Sequence[str], *, short: bool) -> Figures:
+    """The best round of each contender, and what its calls cost."""
+    best = {name: max(rounds, key=lambda course: course.rate) for name, rounds in courses.items()}
+    names = list(best)
+    columns = ["", *names]
+    speed: list[list[Cell]] = [
+        ["jobs in each of the rounds", *(f"{course.jobs} x {len(courses[name])}" for name, course in best.items())],
+        ["jobs a second", *(course.rate for course in best.values())],
+        ["API calls a job", *(course.calls_a_job for course in best.values())],
+        ["processor, all programs, ms a job", *(sum(_processor(course).values()) for course in best.values())],
+        ["reconcile p50, ms", *(1000 * course.reconcile[0] for course in best.values())],
+        ["reconcile p99, ms", *(1000 * course.reconcile[1] for course in best.values())],
+        ["memory at most, MiB", *(course.memory[1] for course in best.values())],
+        ["first pod on the idle cluster, ms", *(1000 * statistics.median(each.first_pod) for each in best.values())],
+        ["the same, worst", *(1000 * max(course.first_pod) for course in best.values())],
+    ]
+    programs = list(dict.fromkeys(program for course in best.values() for program in course.processors))
+    layers = {program: [_processor(course).get(program) for course in best.values()] for program in programs}
+    tables = [
+        Table("Best round", columns, speed),
+        Table("Processor time, ms a job", columns, [[program, *values] for program, values in layers.items()]),
+        *(calls_table(name, course) for name, course in best.items()),
+    ]
+    notes = []
+    if len(names) > 1:
+        rates = [course.rate for course in best.values()]
+        notes.append(f"{names[1]} makes {rates[1] / rates[0]:.2f} times as many jobs a second as {names[0]}.")
+    return Figures(
+        title="The operator against JobSet's controller",
+        what="Jobs of one shard from creation to completion, all made at once, compared with JobSets of three Jobs, "
+        "one after another, before the same API server, Job controller and scheduler, with nodes of kwok whose pods "
+        "succeed after two seconds. Both are held by the processors: the API server takes most of them.",
+        command=" ".join(["python -m benchmarks.operator_scale", *arguments]),
+        tables=tables,
+        plots=[
+            Plot(
+                "Processor time of each program",
+                "stacked-bars",
+                Axis("controller", names),
+                "ms a job",
+                [Series(program, values) for program, values in layers.items()],
+            )
         ],
-        **REPORTS["resolve"],
-        **REPORTS["augment"],
-        **REPORTS["publish"],
-        **dict.fromkeys(("createdAt", "queuedAt", "startedAt", "completedAt"), at),
-    }
-    numbers = iter(range(jobs))
-    async with connect(str(plane.kubeconfig)) as api:
-
-        async def some() -> None:
-            for number in numbers:
-                name = f"finished-{number}"
-                await api.create(Resource.AUGMENTATION_JOBS, ours.manifest(name), NAMESPACE)
-                await api.merge_patch(
-                    Resource.AUGMENTATION_JOBS, name, {"status": status}, namespace=NAMESPACE, subresource="status"
-                )
-
-        await asyncio.gather(*(some() for _ in range(CREATORS)))
+        notes=notes,
+        short=short,
+    )
 
 
-def idle(ours: Contender, seconds: int) -> None:
-    """What the operator takes when all its jobs have ended: a share of one core, and memory."""
-    time.sleep(QUIET_SECONDS)
-    began, spent = time.monotonic(), processor_seconds(ours.process_id)
-    time.sleep(seconds)
-    share = (processor_seconds(ours.process_id) - spent) / (time.monotonic() - began)
-    print(f"\nIdle with all jobs finished, over {seconds} s: {100 * share:.1f} % of a core, ", end="")
-    now, most = memory(ours.process_id)
-    print(f"{now:.0f} MiB of memory, {most:.0f} MiB at most since it was started")
+def _processor(course: Course) -> dict[str, float]:
+    return {name: 1000 * seconds / course.jobs for name, seconds in course.processors.items()}
 
 
-def report(courses: dict[str, Course]) -> None:
-    print(f"\n{'':<26}" + "".join(f"{name:>24}" for name in courses))
-    rows = {
-        "jobs": [f"{course.jobs}" for course in courses.values()],
-        "jobs a second": [f"{course.rate:.2f}" for course in courses.values()],
-        "reconcile p50, p99 (ms)": [
-            f"{1000 * course.reconcile[0]:.1f}, {1000 * course.reconcile[1]:.1f}" for course in courses.values()
-        ],
-        "API calls a job": [f"{course.calls_a_job:.1f}" for course in courses.values()],
-        "processor (ms a job)": [f"{1000 * course.processor / course.jobs:.0f}" for course in courses.values()],
-        "memory, most (MiB)": [f"{course.memory[0]:.0f}, {course.memory[1]:.0f}" for course in courses.values()],
-        "first pod (ms), worst": [
-            f"{1000 * statistics.median(course.first_pod):.0f}, {1000 * max(course.first_pod):.0f}"
-            for course in courses.values()
-        ],
-    }
-    for name, values in rows.items():
-        print(f"{name:<26}" + "".join(f"{value:>24}" for value in values))
-    rates = [course.rate for course in courses.values()]
-    if len(rates) > 1:
-        print(f"{'jobs a second, ratio':<26}{'':>24}{rates[1] / rates[0]:>23.2f}x")
-    for name, course in courses.items():
-        print(f"\nCalls of {name} a job")
-        for key, count in course.calls.items():
-            print(f"  {' '.join(key):<40}{count:6.2f}")
+def calls_table(name: str, course: Course) -> Table:
+    """A contender's calls a job and what they cost, the user's and the workers' too, and the rest of the API server."""
+    calls = dict(course.calls)
+    for created in ("augmentationjobs", "jobsets"):
+        calls |= {key: count for key, count in course.requests.items() if key == ("create", created)}
+    applied = ("apply", "augmentationjobs/status")
+    if applied in calls:
+        calls["apply", BY_WORKERS] = course.requests[applied] - calls[applied]
+    rows: list[list[Cell]] = []
+    spent = 0.0
+    for call, count in sorted(calls.items(), key=lambda each: -each[1] * course.costs.get(each[0], 0.0)):
+        if count < 0.05:
+            continue
+        cost = course.costs.get(call)
+        rows.append([" ".join(call), count, cost, None if cost is None else count * cost])
+        spent += count * (cost or 0.0)
+    whole = sum(_processor(course)[program] for program in ("kube-apiserver", "etcd"))
+    if course.costs:
+        rows.append([REMAINDER, None, None, whole - spent])
+    rows.append(["API server and etcd, all", None, None, whole])
+    return Table(f"Calls of {name}", ["call", "a job", "ms of API server and etcd each", "ms a job"], rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the operator against JobSet's controller.")
-    parser.add_argument("--jobs", type=int, default=10_000)
-    parser.add_argument("--alone", type=int, default=10, help="jobs one after another, before")
-    parser.add_argument("--idle-seconds", type=int, default=360, help="more than one check of the watch, every 5 min")
+    parser.add_argument("--jobs", type=int, default=200, help="of each contender in each round")
+    parser.add_argument("--rounds", type=int, default=2, help="in which the contenders take turns")
+    parser.add_argument("--alone", type=int, default=5, help="jobs one after another, before")
+    parser.add_argument("--idle-seconds", type=int, default=0, help="360: more than one check of the watch")
     parser.add_argument("--without-jobset", action="store_true")
-    parser.add_argument(
-        "--jobset-jobs", type=int, default=10_000, help="no more for JobSet; any rate falls with the number of jobs"
-    )
+    parser.add_argument("--short", action="store_true", help="a form for development, which no report takes")
     parser.add_argument("--finished", type=int, help="only measure idling with this number of finished jobs")
     options = parser.parse_args()
     for program in PROGRAMS if options.without_jobset else (*PROGRAMS, "jobset"):
@@ -243,28 +288,26 @@ def main() -> None:
     os.environ.setdefault("GOMEMLIMIT", "9GiB")
     print(f"{len(os.sched_getaffinity(0))} cores, Python {sys.version.split()[0]}", flush=True)
     if options.finished:
-        with scale_cluster() as plane:
-            ours = Ours(plane)
-            try:
-                asyncio.run(make_finished(plane, ours, options.finished))
-                ours.start()
-                idle(ours, options.idle_seconds)
-            finally:
-                ours.stop()
+        measure_idle(options.finished, options.idle_seconds or 360)
         return
-    courses: dict[str, Course] = {}
+    courses: dict[str, list[Course]] = {}
     kinds: list[type[JobSet] | type[Ours]] = [Ours] if options.without_jobset else [JobSet, Ours]
-    for kind in kinds:
-        jobs = min(options.jobs, options.jobset_jobs) if kind is JobSet else options.jobs
-        with scale_cluster() as plane:
-            contender = kind(plane)
-            try:
-                courses[contender.name] = measure(plane, contender, jobs, options.alone)
-                if kind is Ours and options.idle_seconds:
-                    idle(contender, options.idle_seconds)
-            finally:
-                contender.stop()
-    report(courses)
+    for number in range(1, options.rounds + 1):
+        is_last = number == options.rounds
+        for kind in kinds:
+            with scale_cluster() as plane:
+                contender = kind(plane)
+                is_idle_next = is_last and kind is Ours and options.idle_seconds > 0
+                try:
+                    course = measure(plane, contender, options.jobs, options.alone, with_costs=not is_idle_next)
+                    courses.setdefault(contender.name, []).append(course)
+                    if is_idle_next:
+                        idle(contender, options.idle_seconds)
+                finally:
+                    contender.stop()
+    figures = figures_of(courses, sys.argv[1:], short=options.short)
+    figures.print()
+    figures.write("operator_scale")
 
 
 if __name__ == "__main__":

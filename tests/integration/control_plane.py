@@ -116,6 +116,13 @@ class ControlPlane:
         assert self._api_server is not None
         return self._api_server.pid
 
+    @property
+    def process_ids(self) -> dict[str, int]:
+        """Of all that runs, by program."""
+        running = (self._etcd, self._api_server, self._controller_manager, *self._programs)
+        # The arguments before the program are setpriv's, of which the program takes the place.
+        return {Path(str(each.args[3])).name: each.pid for each in running if each is not None}  # type: ignore[index]
+
     def stop_api_server(self, *, abruptly: bool = False) -> None:
         """Stop the API server: in order, or as if its machine had lost power."""
         _end(self._api_server, signal.SIGKILL if abruptly else signal.SIGTERM)
