@@ -16,6 +16,9 @@ END_TO_END = Path(__file__).parent / "e2e"
 # Read when huggingface_hub is imported. The local hub speaks plain LFS, as self-hosted hubs do.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+# Read when triton is imported, which torch does: its interpreter runs the kernels where there is no card.
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -142,12 +142,17 @@ class Background(KeyedTransform):
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         background: BackgroundParameters = params["background"]
-        mask = params.get("mask")
         height, width = frames.shape[-2:]
+        softened = background.soften(self.mask_of(params, height, width))
+        alpha = np.broadcast_to(softened, (len(frames), height, width))
+        return blend(frames, params["behind"](height, width), alpha)
+
+    def mask_of(self, params: dict[str, Any], height: int, width: int) -> NDArray[np.uint8]:
+        """The mask [N, height, width]. ValueError if none of this size was passed."""
+        mask: NDArray[np.uint8] | None = params.get("mask")
         if mask is None or mask.shape[-2:] != (height, width):
             raise ValueError(f"a background needs a mask of {height}x{width} pixels: pass one with the images")
-        alpha = np.broadcast_to(background.soften(mask), (len(frames), height, width))
-        return blend(frames, params["behind"](height, width), alpha)
+        return mask
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:

@@ -1,6 +1,6 @@
 """Occlusion: filled patches in front of the scene, still over an episode."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,23 +135,35 @@ class Occlusion(KeyedTransform):
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        occlusion: OcclusionParameters = params["occlusion"]
         result = frames.clone(memory_format=torch.contiguous_format)
-        mask = params.get("first_mask" if self.needs_first_mask else "mask")
-        if (self.needs_mask or self.needs_first_mask) and mask is None:
-            raise ValueError(f"patches that are placed {self.where} need a mask: pass one with the images")
-        for patch in occlusion.patches:
-            if mask is not None and self.needs_first_mask:
-                rows, columns = patch.box_on(mask[0])
-            else:
-                rows, columns = patch.box(*frames.shape[-2:])
-            filling = occlusion.filling(patch, rows.stop - rows.start, columns.stop - columns.start)
+        mask = self.mask_of(params) if self.needs_mask else None
+        for rows, columns, filling in self.fillings(params, *frames.shape[-2:]):
             shown = torch.from_numpy(filling).to(frames.device)
-            if self.needs_mask and mask is not None:
+            if mask is not None:
                 kept = torch.from_numpy(np.array(mask[:, None, rows, columns])).to(frames.device) != 0
                 shown = torch.where(kept, frames[..., rows, columns], shown)
             result[..., rows, columns] = shown
         return result
+
+    def fillings(
+        self, params: dict[str, Any], height: int, width: int
+    ) -> Iterator[tuple[slice, slice, NDArray[np.uint8]]]:
+        """Rows and columns of each patch in frames of a size, and what it shows: uint8 [3, rows, columns] or [3, 1, 1].
+
+        A later patch is in front of those before it.
+        """
+        occlusion: OcclusionParameters = params["occlusion"]
+        first_mask = self.mask_of(params)[0] if self.needs_first_mask else None
+        for patch in occlusion.patches:
+            rows, columns = patch.box(height, width) if first_mask is None else patch.box_on(first_mask)
+            yield rows, columns, occlusion.filling(patch, rows.stop - rows.start, columns.stop - columns.start)
+
+    def mask_of(self, params: dict[str, Any]) -> NDArray[np.uint8]:
+        """The mask that places or hides the patches, of all frames or of the first. ValueError if none was passed."""
+        mask: NDArray[np.uint8] | None = params.get("first_mask" if self.needs_first_mask else "mask")
+        if mask is None:
+            raise ValueError(f"patches that are placed {self.where} need a mask: pass one with the images")
+        return mask
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:

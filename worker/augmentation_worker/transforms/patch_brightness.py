@@ -72,11 +72,14 @@ class PatchBrightness(KeyedTransform):
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        height, width = frames.shape[-2:]
+        return multiply(frames, self.mask(params, *frames.shape[-2:]))
+
+    def mask(self, params: dict[str, Any], height: int, width: int) -> NDArray[np.int32]:
+        """int32 [height, width]: what each pixel is multiplied by; 65536 is one."""
         factors = np.ones((height, width))
         for patch in params["patches"]:
             factors *= patch.factors(height, width)
-        return multiply(frames, fixed_point(factors))
+        return fixed_point(factors)
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:

@@ -1,10 +1,15 @@
 """The transforms of one copy of one episode, their parameters sampled once and applied to all of its frames."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib import import_module
+from importlib.util import find_spec
+from shutil import which
 from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -15,9 +20,14 @@ from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_api.vocabulary import AcrossCameras
 from augmentation_worker.transforms.background import Background, BackgroundImages
 from augmentation_worker.transforms.choice import transforms_of
-from augmentation_worker.transforms.geometric_transform import GeometricTransform, Geometry, fused
+from augmentation_worker.transforms.geometric_transform import GeometricTransform, Geometry, Step, fused
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, KeyedTransform
+
+if TYPE_CHECKING:
+    from augmentation_worker.transforms.cuda.fused_copies import FusedCopies
+
+_log = logging.getLogger(__name__)
 
 
 def _implementation(name: TransformName) -> type[KeyedTransform]:
@@ -69,13 +79,29 @@ class EpisodeTransform:
         Returns:
             uint8 [N, 3, H, W] on the same device. The same pixels however the episode is cut into batches.
         """
+        if frames.device.type != "cpu" and _has_triton():
+            return self._fused(frames, first_frame)[0]
+        for transform, params in self.steps_of(frames, first_frame):
+            frames = transform.transform(frames, params)
+        return frames
+
+    @cached_property
+    def _fused(self) -> "FusedCopies":
+        # Imported where frames lie on a card, and only there.
+        module = import_module(f"{__package__}.cuda.fused_copies")
+        return cast("FusedCopies", module.FusedCopies([self]))
+
+    def steps_of(self, frames: torch.Tensor, first_frame: int) -> Iterator[Step]:
+        """What these frames go through, in order, each step with all that it reads in its parameters.
+
+        Arguments as of a call.
+        """
         masks = self._masks(frames, first_frame)
         for transform, params in fused([(transform, dict(params)) for _, transform, params in self.steps]):
             read = {name: mask for name, (mask, _) in masks.items()}
-            frames = transform.transform(frames, {**params, **read, "first_frame": first_frame})
+            yield transform, {**params, **read, "first_frame": first_frame}
             if isinstance(transform, Geometry):
                 masks = {name: (transform.follow_all(mask, frame), frame) for name, (mask, frame) in masks.items()}
-        return frames
 
     def _masks(self, frames: torch.Tensor, first_frame: int) -> dict[str, tuple[NDArray[np.uint8], int]]:
         """The masks that the steps need, by the name that they have in params, each with the number of its first frame.
@@ -96,6 +122,17 @@ class EpisodeTransform:
             for name, (first, count) in wanted.items()
             if self.masks is not None
         }
+
+
+@cache
+def _has_triton() -> bool:
+    """Whether Triton can compile kernels here; without it, a card goes through the twins in plain torch."""
+    compiler = os.environ.get("CC") or which("gcc") or which("clang")
+    if find_spec("triton") is not None and compiler:
+        return True
+    missing = "a C compiler (gcc or clang)" if find_spec("triton") else "the package triton"
+    _log.warning("CUDA transforms run several times slower than they could: install %s", missing)
+    return False
 
 
 def sample_pipeline(

@@ -1,0 +1,154 @@
+"""Compiles the kernels for cards that are not there, and says what became of them: run as a program, prints JSON.
+
+Triton brings ptxas along: it tells registers, spills and shared memory. A process of its own, as the interpreter and
+the compiler of Triton exclude each other.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from augmentation_worker.transforms.cuda import neighbour_kernels, value_kernels
+from augmentation_worker.transforms.cuda.fused_copies import TILE
+from augmentation_worker.transforms.cuda.operation import Kind
+
+CAPABILITIES = (80, 89, 90)
+"""A100; L4 and L40S; H100 and H200."""
+ALIGNED = 16
+_OPERANDS = {
+    Kind.LOOK_UP: ("*u8",),
+    Kind.SCALE: ("*i32",),
+    Kind.COVER: ("*u8", "*u8", "*i32", "i32"),
+    Kind.COVER_BEHIND: ("*u8", "*u8", "*i32", "i32", "*u8"),
+    Kind.BLEND: ("*u8", "*u8"),
+    Kind.ADD_NORMALS: ("*i32", "*i32", "i32", "*i32"),
+    Kind.ADD_SCALED_NORMALS: ("*i16", "*i32", "i32", "*i32"),
+    Kind.MIX: ("*i32",),
+}
+_SIZES = {"copy_stride": "i32", "pixels": "i32", "blocks": "i32", "frames": "i32", "first_frame": "i32"}
+_IMAGE = {"height": "i32", "width": "i32", "rows": 128}
+KERNELS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "average_along": (
+        neighbour_kernels.average_along,
+        {"source": "*u8", "target": "*u8", "taps": "*i32", "count": "i32", "reciprocal": "i32", **_IMAGE},
+    ),
+    "weigh_columns": (
+        neighbour_kernels.weigh_columns,
+        {"source": "*u8", "sums": "*u16", "weights": "*i32", "reach": "i32", **_IMAGE},
+    ),
+    "weigh_rows": (
+        neighbour_kernels.weigh_rows,
+        {"sums": "*u16", "target": "*u8", "weights": "*i32", "reach": "i32", **_IMAGE},
+    ),
+    "sharpen": (neighbour_kernels.sharpen, {"source": "*u8", "target": "*u8", "gain": "i32", **_IMAGE}),
+    **{
+        f"resample {taps}x{taps}{' black' if black else ''}": (
+            neighbour_kernels.resample,
+            {
+                **dict.fromkeys(("source", "target"), "*u8"),
+                "matrix": "*i64",
+                **dict.fromkeys(("weights_x", "weights_y"), "*i32"),
+                **dict.fromkeys(("reach_x", "reach_y", "images"), "i32"),
+                "height": "i32",
+                "width": "i32",
+                **{"taps_x": taps, "taps_y": taps, "black": black, "per_program": 12, "rows": 128},
+            },
+        )
+        for taps, black in ((2, False), (2, True), (3, False))
+    },
+}
+
+
+def fused(kinds: tuple[Kind, ...], one_edge: bool = True) -> tuple[Any, dict[str, Any]]:
+    """The kernel and signature of a fused pass."""
+    signature: dict[str, Any] = {
+        "source": "*u8",
+        "target": "*u8",
+        "operands": tuple(_OPERANDS[kind] for kind in kinds),
+        **_SIZES,
+        "kinds": tuple(int(kind) for kind in kinds),
+    }
+    noise = [place for place, kind in enumerate(kinds) if kind.adds_noise]
+    if noise:
+        return value_kernels.change_values, {**signature, "tile": TILE, "noise_step": noise[0], "one_edge": one_edge}
+    without = {name: kind for name, kind in signature.items() if name not in ("blocks", "first_frame")}
+    return value_kernels.change_pixels, {**without, "tile": TILE}
+
+
+def compile_for(kernel: Any, arguments: dict[str, Any], capability: int, warps: int = 4) -> dict[str, Any]:
+    """What a kernel takes on a card: registers, spilled bytes, shared memory, exchanges between threads, accesses."""
+    names = list(kernel.arg_names)
+    constants = {(names.index(n),): v for n, v in arguments.items() if not _is_type(v)}
+    signature = {n: arguments[n] if _is_type(arguments[n]) else "constexpr" for n in names}
+    aligned = {}
+    for place, name in enumerate(names):
+        if name in ("first_frame", "gain", "reach", "count", "reciprocal"):
+            continue
+        for path, kind in _leaves((place,), signature[name]):
+            if kind != "constexpr":
+                aligned[path] = [["tt.divisibility", ALIGNED]]
+    source = ASTSource(kernel, signature, constexprs=constants, attrs=aligned)
+    compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_warps": warps})
+    ptx = compiled.asm["ptx"]
+    return {
+        **_resources(compiled.asm["cubin"]),
+        "shared": compiled.metadata.shared,
+        "accesses": sorted(set(re.findall(r"\b(?:ld|st)\.global[\w.:]*", ptx))),
+        "exchanges": compiled.asm["ttgir"].count("convert_layout"),
+    }
+
+
+def _is_type(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(_is_type(each) for each in value)
+    return isinstance(value, str)
+
+
+def _leaves(path: tuple[int, ...], kind: Any) -> list[tuple[tuple[int, ...], str]]:
+    if not isinstance(kind, tuple):
+        return [(path, kind)]
+    return [leaf for place, each in enumerate(kind) for leaf in _leaves((*path, place), each)]
+
+
+def _resources(cubin: bytes) -> dict[str, int]:
+    cuobjdump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        told = subprocess.run([cuobjdump, "-res-usage", file.name], capture_output=True, text=True, check=True)
+    text = told.stdout + told.stderr
+    return {
+        "registers": int(re.findall(r"REG:(\d+)", text)[-1]),
+        "spilled": int(re.findall(r"LOCAL:(\d+)", text)[-1]) + int(re.findall(r"STACK:(\d+)", text)[-1]),
+    }
+
+
+PASSES = {
+    "lighting, noise, occlusion": (Kind.LOOK_UP, Kind.ADD_NORMALS, Kind.COVER),
+    "shot noise, shadow": (Kind.ADD_SCALED_NORMALS, Kind.SCALE),
+    "hue, shadow, occlusion behind a mask": (Kind.MIX, Kind.SCALE, Kind.COVER_BEHIND),
+    "background, lighting": (Kind.BLEND, Kind.LOOK_UP),
+}
+
+
+def main(capabilities: list[int]) -> None:
+    """Compile every kernel for these cards."""
+    kernels = {name: fused(kinds) for name, kinds in PASSES.items()} | KERNELS
+    results = {
+        f"{name}, sm_{capability}": compile_for(kernel, arguments, capability)
+        for name, (kernel, arguments) in kernels.items()
+        for capability in capabilities
+    }
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main([int(each) for each in sys.argv[1:]] or list(CAPABILITIES))

@@ -1,0 +1,66 @@
+"""Every kernel compiles for the cards that the project names, by Triton's compiler and ptxas: no card is needed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMPILER = Path(__file__).parent / "kernel_compiler.py"
+CAPABILITY = 90
+"""H100 and H200. All three take half a minute: `python tests/unit/worker/cuda/kernel_compiler.py` compiles for them."""
+FUSED = (
+    "lighting, noise, occlusion",
+    "shot noise, shadow",
+    "hue, shadow, occlusion behind a mask",
+    "background, lighting",
+)
+RESIDENT_REGISTERS = 168
+"""With as many a processor of 65,536 registers still holds 12 warps."""
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    path = os.pathsep.join(sys.path)
+    told = subprocess.run(
+        [sys.executable, str(COMPILER), str(CAPABILITY)],
+        env={**environment, "PYTHONPATH": path},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    results: dict[str, Any] = json.loads(told.stdout)
+    return {name.rpartition(",")[0]: result for name, result in results.items()}
+
+
+def test_no_kernel_spills_registers(compiled: dict[str, Any]) -> None:
+    assert {name: result["spilled"] for name, result in compiled.items() if result["spilled"]} == {}
+    assert {name for name, result in compiled.items() if result["registers"] > RESIDENT_REGISTERS} == set()
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_fused_passes_load_and_store_sixteen_bytes_at_once(compiled: dict[str, Any], name: str) -> None:
+    accesses = compiled[name]["accesses"]
+    assert "ld.global.v4.b32" in accesses
+    assert [access for access in accesses if access.startswith("st")] == ["st.global.v4.b32"]
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_in_fused_passes_a_thread_keeps_its_values(compiled: dict[str, Any], name: str) -> None:
+    # Triton would exchange them through shared memory, at several times the cost of the arithmetic.
+    assert compiled[name]["exchanges"] == 0
+    assert compiled[name]["shared"] == 0
+
+
+def test_neighbours_are_stored_four_at_once(compiled: dict[str, Any]) -> None:
+    stores = {
+        name: [access for access in result["accesses"] if access.startswith("st")]
+        for name, result in compiled.items()
+        if name not in FUSED
+    }
+    assert stores.pop("weigh_columns") == ["st.global.v2.b32"]
+    assert set(map(tuple, stores.values())) == {("st.global.b32",)}
