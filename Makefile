@@ -239,6 +239,11 @@ bench-operator: setup ## measure the operator against JobSet's controller, and w
 bench-episodes: setup images ## run a job of EPISODES short episodes on the local cluster, and once more with two shards killed
 	@$(PY) -m benchmarks.thousands_of_episodes --episodes $(EPISODES)
 
+.PHONY: bench-job
+bench-job: setup images ## measure a whole job on the local cluster, from POST to completed, and write docs/performance.md
+	@$(PY) -m benchmarks.whole_job
+	@$(PY) -m benchmarks.report --take
+
 .PHONY: bench-scale
 bench-scale: setup ## measure what a job of 1,000, 10,000 and 100,000 episodes costs without its pixels; SCALE_EPISODES=1000 for less
 	@$(PY) -m benchmarks.scale --episodes $(SCALE_EPISODES)

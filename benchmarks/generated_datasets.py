@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from io import BytesIO
@@ -131,6 +132,7 @@ def make_episodes(
 
 def encode_video(path: Path, frames: int, height: int, width: int) -> None:
     """A video as LeRobot encodes them: AV1, g=2, crf 30. A noisy gradient moves."""
+    os.environ.setdefault("SVT_LOG", "1")  # else it prints its settings
     with av.open(path, "w") as container:
         stream = container.add_stream("libsvtav1", rate=FPS, options={"preset": "12", "crf": "30", "g": "2"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

@@ -213,7 +213,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="only copies grow, and there are one and two shards")
     short = parser.parse_args().short
-    os.environ.setdefault("SVT_LOG", "1")
     growths, factors = (("copies",), FACTORS[:3]) if short else (GROWTHS, FACTORS)
     allowed = len(os.sched_getaffinity(0))
     shards_by_cores = {1: (1,), 2: (2,)} if short else SHARDS_BY_CORES

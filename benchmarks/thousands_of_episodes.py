@@ -31,30 +31,23 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, constants
-from huggingface_hub.utils.tqdm import disable_progress_bars
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.cluster_job import JobTimes, have_images, open_user, record_sizes, upload
 from benchmarks.generated_datasets import make_short_episodes
 from devcluster import settings
-from devcluster.demo.installation import install, open_access
 from devcluster.localhub.hub_process import requests_seen
 from tests.e2e.faults import Faults
 from tests.e2e.user import FINAL, Json, User
 
 OUTPUT = settings.CHECKOUT / "build" / "thousands-of-episodes"
-TAG = "v3.0"
 RUNS = ("undisturbed", "killed")
 POLL_SECONDS = 1.0
 STALLED_SECONDS = 300.0
-PHASES = ("resolve", "augment", "publish")
-FINISHED = re.compile(r"(?P<episodes>\d+) of them done before")
 
 
 @dataclass
@@ -66,94 +59,23 @@ class Killing:
     is_done: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Course:
     """What was seen of one job.
 
     Attributes:
-        job: the resource when it had ended.
-        pods: by phase, the pods that were there then.
+        times: when what happened.
         largest: bytes of the resource at its largest, as the API server keeps it.
         records: bytes of each shard's ConfigMap.
         requests: to the hub, by kind.
         killed: what was killed, in words.
     """
 
-    job: Json
-    pods: Mapping[str, Sequence[Json]]
+    times: JobTimes
     largest: int
     records: list[int]
     requests: Counter[str]
-    killed: list[str] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """From creation to completion."""
-        return moment(self.job["status"]["completedAt"]) - moment(self.job["metadata"]["creationTimestamp"])
-
-    def phase(self, name: str) -> Json:
-        """The phase of the status."""
-        return next(phase for phase in self.job["status"]["phases"] if phase["name"] == name)
-
-    def at_work(self) -> tuple[float, float]:
-        """When the first shard began with its work, and when the last one ended."""
-        ended = [moment(event["timestamp"]) for event in self.events("augment", "completed")]
-        return min(moment(event["timestamp"]) for event in self.events("augment", "started", "resumed")), max(ended)
-
-    def events(self, phase: str, *kinds: str) -> list[Json]:
-        """Events of a phase of some kinds."""
-        return [event for event in self.phase(phase).get("events", []) if event.get("status") in kinds]
-
-    def parts(self) -> dict[str, float]:
-        """Seconds by what they went to; together they are the wall time."""
-        marks = [("", moment(self.job["metadata"]["creationTimestamp"]))]
-        for name in PHASES:
-            containers = [state for pod in self.pods[name] for state in container_times(pod)]
-            marks.append((f"{name}: until a pod runs", min(began for began, _ in containers)))
-            if name == "augment":
-                began, ended = self.at_work()
-                marks.append(("augment: until a shard is at work", began))
-                marks.append(("augment: shards at work", ended))
-            marks.append(
-                (
-                    f"{name}: pods run" if name != "augment" else "augment: until pods have ended",
-                    max(ended for _, ended in containers),
-                )
-            )
-        marks.append(("until the status says so", moment(self.job["status"]["completedAt"])))
-        return {what: after - before for (_, before), (what, after) in pairwise(marks)}
-
-
-def moment(text: str) -> float:
-    """A timestamp of Kubernetes in seconds."""
-    return datetime.fromisoformat(text).timestamp()
-
-
-def container_times(pod: Json) -> list[tuple[float, float]]:
-    """When the worker of a pod began and ended."""
-    states = [status["state"].get("terminated") for status in pod["status"].get("containerStatuses", [])]
-    return [(moment(state["startedAt"]), moment(state["finishedAt"])) for state in states if state]
-
-
-def upload(user: User, episodes: int) -> str:
-    """Have the dataset on the hub; gives its name."""
-    name = f"demo/episodes-{episodes}"
-    api = user.hub
-    api.create_repo(name, repo_type="dataset", exist_ok=True)
-    if TAG not in {tag.name for tag in api.list_repo_refs(name, repo_type="dataset").tags}:
-        folder = OUTPUT / f"source-{episodes}"
-        if not folder.exists():
-            make_short_episodes(folder, episodes)
-        api.upload_folder(repo_id=name, repo_type="dataset", folder_path=folder, commit_message="Generated")
-        api.create_tag(name, repo_type="dataset", tag=TAG)
-    return name
-
-
-def have_images(user: User, source: str) -> None:
-    """Run a preview, after which the worker's image is on the node."""
-    name = user.new_dataset_id("preview").replace("/", "-")
-    spec = {"source": {"hub": {"repoID": source}}, "preview": {}, "augmentation": {}}
-    user.complete(user.apply(name, spec))
+    killed: Sequence[str]
 
 
 def run(user: User, name: str, spec: Json, killings: Sequence[Killing], faults: Faults, console: Console) -> Course:
@@ -185,14 +107,7 @@ def run(user: User, name: str, spec: Json, killings: Sequence[Killing], faults: 
     if left := [killing.shard for killing in killings if not killing.is_done]:
         raise SystemExit(f"{name}: shards {left} ended before they were killed")
     requests = Counter(kind_of(request) for request in seen_requests(user))
-    return Course(
-        job=job,
-        pods={phase: user.pods(job_id, phase) for phase in PHASES},
-        largest=largest,
-        records=sizes_of_records(user, job_id),
-        requests=requests,
-        killed=killed,
-    )
+    return Course(JobTimes.of(user, job), largest, record_sizes(user, job_id), requests, killed)
 
 
 def running_pod(user: User, job_id: str, killing: Killing, status: Json) -> Json | None:
@@ -238,13 +153,6 @@ def kind_of(request: Json) -> str:
     return " ".join([str(request["method"]), *words[:3]])
 
 
-def sizes_of_records(user: User, job_id: str) -> list[int]:
-    """Bytes of the data of each ConfigMap of a job, the largest first."""
-    selector = f"augmentation.dev/job-uid={job_id}"
-    listing = json.loads(user.kubectl.run("get", "configmaps", "-n", user.namespace, "-l", selector, "-o", "json"))
-    return sorted((sum(map(len, each.get("data", {}).values())) for each in listing["items"]), reverse=True)
-
-
 def digests(folder: Path, job_id: str) -> dict[str, str]:
     """SHA-256 of each file of a result, in which the id of its job, which it names once, stands as JOB."""
     found = {}
@@ -260,33 +168,31 @@ def digests(folder: Path, job_id: str) -> dict[str, str]:
 def print_course(courses: Mapping[str, Course], console: Console) -> None:
     """What was measured, a column per job."""
     table = Table("", *courses)
-    for what in next(iter(courses.values())).parts():
-        table.add_row(what, *(f"{course.parts()[what]:.0f} s" for course in courses.values()))
-    table.add_row("wall time", *(f"{course.seconds:.0f} s" for course in courses.values()))
-    for course in courses.values():
-        assert abs(sum(course.parts().values()) - course.seconds) < 1
-    phases = {name: course.phase("augment") for name, course in courses.items()}
-    shares = [
-        (moment(phases[name]["completedAt"]) - moment(phases[name]["startedAt"])) / course.seconds
-        for name, course in courses.items()
-    ]
-    table.add_row("share of the augment phase", *(f"{share:.3f}" for share in shares))
-    work = [(ended - began) / course.seconds for course in courses.values() for began, ended in [course.at_work()]]
-    table.add_row("share of shards at work", *(f"{share:.3f}" for share in work))
-    statuses = [course.job["status"] for course in courses.values()]
+    times = {name: course.times for name, course in courses.items()}
+    for what in next(iter(times.values())).intervals():
+        table.add_row(what, *(f"{each.intervals()[what]:.0f} s" for each in times.values()))
+    table.add_row("wall time", *(f"{each.seconds:.0f} s" for each in times.values()))
+    for each in times.values():
+        assert abs(sum(each.intervals().values()) - each.seconds) < 1
+    table.add_row("share of the augment phase", *(f"{each.share_of_augment():.3f}" for each in times.values()))
+    table.add_row("share of shards at work", *(f"{each.share_at_work():.3f}" for each in times.values()))
+    statuses = [each.job["status"] for each in times.values()]
     table.add_row("frames made", *(str(status["progress"]["frames"]["done"]) for status in statuses))
     table.add_row("restarted pods", *(str(status.get("retryCount", 0)) for status in statuses))
     table.add_row("largest resource", *(f"{course.largest / 1024:.1f} KiB" for course in courses.values()))
     table.add_row(
         "records (ConfigMaps)",
-        *(f"{sum(each.records) / 1024:.1f} KiB, largest {each.records[0] / 1024:.1f}" for each in courses.values()),
+        *(
+            f"{sum(course.records) / 1024:.1f} KiB, largest {course.records[0] / 1024:.1f}"
+            for course in courses.values()
+        ),
     )
     table.add_row("requests to the hub", *(str(course.requests.total()) for course in courses.values()))
     for kind in sorted(set().union(*(course.requests for course in courses.values()))):
         table.add_row(f"  {kind}", *(str(course.requests[kind]) for course in courses.values()))
     console.print(table)
-    for course in courses.values():
-        for event in course.events("augment", "resumed"):
+    for each in times.values():
+        for event in each.events("augment", "resumed"):
             console.print(f"  {event['message']}", highlight=False)
 
 
@@ -298,25 +204,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of what is killed")
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=RUNS)
     asked = parser.parse_args()
-    # The local hub speaks plain LFS, and the library was imported before devcluster.demo could say so.
-    constants.HF_HUB_DISABLE_XET = True
-    disable_progress_bars()
     console = Console(width=120)
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    installation = install(settings.from_environment())
-    access = open_access(installation, "benchmark")
-    api = HfApi(endpoint=access.hub_endpoint, token=access.hub_token)
-    chance = random.Random(asked.seed)
-    user = User(installation.kubectl, access, api, OUTPUT)
-    try:
-        return compare(user, asked, chance, console)
-    finally:
-        user.leave()
+    with open_user(OUTPUT) as user:
+        return compare(user, asked, random.Random(asked.seed), console)
 
 
 def compare(user: User, asked: argparse.Namespace, chance: random.Random, console: Console) -> int:
     """Run the jobs and compare their results."""
-    source = upload(user, asked.episodes)
+    source = f"demo/episodes-{asked.episodes}"
+    folder = OUTPUT / f"source-{asked.episodes}"
+    upload(user, source, folder, lambda new: make_short_episodes(new, asked.episodes))
     spec = {
         "source": {"hub": {"repoID": source}},
         "augmentation": {"transforms": ["lighting", "noise"], "copies": asked.copies, "seed": 7},
@@ -331,7 +228,7 @@ def compare(user: User, asked: argparse.Namespace, chance: random.Random, consol
         courses[name] = run(
             user, unique, spec, chosen if name == "killed" else (), Faults(user.kubectl, chance), console
         )
-        job = courses[name].job
+        job = courses[name].times.job
         job_id, dataset = job["metadata"]["uid"], job["status"]["output"]["datasetID"]
         files = digests(user.download(dataset), job_id)
         (OUTPUT / f"{name}.json").write_text(json.dumps(files, indent=1) + "\n")

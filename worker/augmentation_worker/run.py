@@ -15,7 +15,6 @@ from augmentation_worker.cluster.report import SHARE_OF_PHASE, Report, Share
 from augmentation_worker.cluster.reporter import Reporter, first_write_after, interval_for
 from augmentation_worker.failure import Terminated, WorkerFailure, describe
 from augmentation_worker.formats.registry import CONVENTIONS
-from augmentation_worker.media.stage_clock import Stage
 from augmentation_worker.phases.session import Session
 from augmentation_worker.settings import Settings
 from augmentation_worker.storage.disk import is_disk_full, scratch_full
@@ -74,9 +73,7 @@ def run_phase(
             manifests=manifests,
             reporter=reporter,
         )
-        with session.stages.measure(Stage.IMPORT):
-            work = _work_of(phase)
-        work(session)
+        _work_of(phase)(session)
     except Terminated:
         reporter.event("stopped", "The pod was asked to stop; what is recorded stays")
         with suppress(WorkerFailure):

@@ -16,8 +16,6 @@ Item = TypeVar("Item")
 class Stage(StrEnum):
     """A stage of a shard's work."""
 
-    IMPORT = "import"
-    """Loading of libraries."""
     METADATA = "metadata"
     """Reading the source's metadata, and planning."""
     DOWNLOAD = "download"

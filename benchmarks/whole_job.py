@@ -1,0 +1,116 @@
+"""A whole job on the real cluster, from POST to completed: where each second goes.
+
+The product is installed as the demo installs it. A generated dataset (episodes of 175 frames of 480x640, one camera,
+AV1 with a group of two frames) goes to the local hub; a preview job comes first, so that the images are there. Then one
+job is posted to the gateway, with four transforms stacked and eight copies, in two shards. Its wall time, from its
+creation to its completion, is divided by the timestamps of its pods and events and by the seconds that its shards
+counted in each stage. At least 0.9 of it is wanted in the augment phase.
+
+    python -m benchmarks.whole_job            28,000 augmented frames: 5 minutes on two cores, once there is a source
+    python -m benchmarks.whole_job --short    480 of them; not published
+"""
+
+import argparse
+import time
+
+from rich.console import Console
+
+from benchmarks.cluster_job import PARTS, JobTimes, have_images, open_user, upload
+from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
+from benchmarks.generated_datasets import CAMERAS, HEIGHT, WIDTH, make_episodes
+from devcluster import settings
+from tests.e2e.user import FINAL, Json, User
+
+OUTPUT = settings.CHECKOUT / "build" / "whole-job"
+EPISODE_FRAMES = 175
+TRANSFORMS = ("lighting", "noise", "blur", "occlusion")
+POLL_SECONDS = 1.0
+WANTED = 0.9
+TIMEOUT_SECONDS = 1800.0
+
+
+def finished(user: User, job_id: str) -> Json:
+    """The resource of a job that has completed. Raises SystemExit where it does not."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        status = user.status(job_id)
+        if status["status"] == "completed":
+            return user.resource(job_id)
+        if status["status"] in FINAL:
+            raise SystemExit(f"the job {status['status']}: {status.get('error')}")
+        time.sleep(POLL_SECONDS)
+    raise SystemExit(f"the job is not finished after {TIMEOUT_SECONDS:.0f} s")
+
+
+def run(user: User, source: str, copies: int, shards: int) -> JobTimes:
+    """Post a job, and wait until it has completed."""
+    fields = {"augment_transforms": ",".join(TRANSFORMS), "augment_copies": copies, "parallelism": shards, "seed": 7}
+    job_id = user.submit(name="whole job", dataset_id=source, output_dataset_id=user.new_dataset_id("whole"), **fields)
+    times = JobTimes.of(user, finished(user, job_id))
+    user.delete(job_id)
+    return times
+
+
+def figures_of(times: JobTimes, frames: int, *, short: bool) -> Figures:
+    parts, wall = times.parts(), times.seconds
+    rows: list[list[Cell]] = [[part, parts[part], f"{parts[part] / wall:.3f}"] for part in PARTS]
+    rows.append(["wall time", wall, "1"])
+    threads: list[list[Cell]] = [[stage, seconds] for stage, seconds in times.stage_seconds().items()]
+    shards = len(times.events("augment", "completed"))
+    return Figures(
+        title="A whole job, from POST to completed",
+        what=f"{frames:,} augmented frames of {HEIGHT}x{WIDTH}, {', '.join(TRANSFORMS)} stacked, AV1 with a group of "
+        f"two frames, by {shards} shards on a local cluster, whose node has the images. The time in which shards are "
+        "at work is divided in proportion of the seconds that their threads spent in each stage.",
+        command="python -m benchmarks.whole_job" + (" --short" if short else ""),
+        tables=[
+            Table("Where each second goes", ["part", "seconds", "share"], rows),
+            Table("Seconds of all threads of the shards, which overlap", ["stage", "seconds"], threads),
+        ],
+        plots=[
+            Plot(
+                "Where each second of a job goes",
+                "stacked-bars",
+                Axis("", [f"{frames:,} frames"]),
+                "seconds",
+                [Series(part, [parts[part]]) for part in PARTS],
+            )
+        ],
+        notes=[
+            f"Of the wall time, {times.share_of_augment():.3f} is in the augment phase ({WANTED} is wanted); in "
+            f"{times.share_at_work():.3f} of it shards are at work. {frames / wall:.0f} augmented frames a second."
+        ],
+        short=short,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true", help="two episodes and copies, at a quarter of the length")
+    parser.add_argument("--episodes", type=int, default=20)
+    parser.add_argument("--copies", type=int, default=8)
+    parser.add_argument("--shards", type=int, default=2)
+    asked = parser.parse_args()
+    episodes, copies, length = (4, 2, 60) if asked.short else (asked.episodes, asked.copies, EPISODE_FRAMES)
+    console = Console(width=120)
+    with open_user(OUTPUT) as user:
+        source = f"demo/whole-{episodes}-of-{length}"
+        console.print(f"the source: {episodes} episodes of {length} frames, which are made once")
+        upload(
+            user,
+            source,
+            OUTPUT / source.rpartition("/")[2],
+            lambda folder: make_episodes(folder, [length] * episodes, HEIGHT, WIDTH, CAMERAS[:1]),
+        )
+        have_images(user, source)
+        console.print("the images are there; the job is posted")
+        times = run(user, source, copies, asked.shards)
+    for what, seconds in times.intervals().items():
+        console.print(f"  {what:<40} {seconds:5.0f} s", highlight=False)
+    figures = figures_of(times, episodes * length * copies, short=asked.short)
+    figures.print()
+    figures.write("whole_job")
+
+
+if __name__ == "__main__":
+    main()
