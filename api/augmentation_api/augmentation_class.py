@@ -101,6 +101,14 @@ class ClassPlacement(Model):
     price_per_hour: float | None = Field(
         None, ge=0, description="Price of one augment pod per hour; accumulated in status.usage.price."
     )
+    relative_speed: float | None = Field(
+        None,
+        ge=0.01,
+        le=100,
+        description="Speed of a core of these nodes, for estimates of time and price: 2 takes half the time. "
+        "`python -m benchmarks.calibrate_estimate` prints that of the machine it runs on. Default: 1, a core of the "
+        "machine that the model was measured on (docs/choosing-nodes.md).",
+    )
 
 
 class InstanceLabels(Model):

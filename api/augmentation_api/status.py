@@ -36,10 +36,13 @@ MAX_EVENTS = 256
 """Maximum number of events of a phase: two per shard, and room for the operator's."""
 MOST_CAMERAS = 64
 MOST_SPLITS = 64
+MOST_STREAMS = 4
 MAX_SELECTION = 4096
 """Most characters of a split's ranges of episodes."""
 MAX_PREVIEW_BYTES = 384 * 1024
 """Size of the largest preview in a status, in bytes: 512 KiB as base64, of the 1.5 MiB that etcd takes of an object."""
+MAX_SIDE = 65_536
+"""Largest side of a frame, pixels."""
 TEXT_LIMIT = 4096
 """Maximum length of a message or an error, in characters."""
 
@@ -160,11 +163,20 @@ class Progress(ObservedModel):
 
     episodes: Tally = Field(default=Tally(), description="Source episodes.")
     frames: Tally = Field(default=Tally(), description="Augmented frames.")
-    bytes: Tally = Field(default=Tally(), description="Bytes of augmented video.")
+    bytes: Tally = Field(
+        default=Tally(), description="Bytes of augmented video; `total` is an estimate until all are there."
+    )
     percent: Annotated[int, Field(ge=0, le=100)] = Field(0, description="0 to 100; 100 only when completed.")
     frames_per_second: FramesPerSecond | None = Field(None, description="Augmented frames per second, over all shards.")
     estimated_seconds_remaining: Count | None = Field(
-        None, description="Estimated seconds until the augment phase completes; only while it runs."
+        None,
+        description="Estimated seconds until the augment phase completes, of the time in which its pods run: from what "
+        "was measured elsewhere until shards report their speed.",
+    )
+    estimated_price: Annotated[float, Field(ge=0)] | None = Field(
+        None,
+        description="Estimated cost of all augment pods, by the pricePerHour of their placement; absent where it has "
+        "none. What they have cost so far is usage.price.",
     )
 
 
@@ -194,6 +206,25 @@ class SplitStatus(ObservedModel):
     )
 
 
+class StreamStatus(ObservedModel):
+    """Cameras of the source that are augmented and whose frames are stored in the same way."""
+
+    cameras: Annotated[int, Field(ge=1, le=MOST_CAMERAS)] = Field(1, description="Number of these cameras.")
+    codec: Annotated[str, StringConstraints(max_length=32)] = Field(
+        description="Codec of their videos, e.g. av1 or h264; png or jpeg for images."
+    )
+    height: Annotated[int, Field(ge=1, le=MAX_SIDE)] = Field(description="Height of a frame, pixels.")
+    width: Annotated[int, Field(ge=1, le=MAX_SIDE)] = Field(description="Width of a frame, pixels.")
+    bytes_per_frame: Count = Field(description="Bytes of a frame as it is stored, on average over their files.")
+    preset: Annotated[str, StringConstraints(max_length=32)] | None = Field(
+        None, description="Preset with which copies are encoded unless the job says otherwise."
+    )
+    gop: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = Field(
+        None, description="Distance of key frames of these copies, frames."
+    )
+    crf: Annotated[float, Field(ge=0, le=100)] | None = Field(None, description="Their constant rate factor.")
+
+
 class SourceStatus(ObservedModel):
     """The source dataset, pinned to one revision."""
 
@@ -213,6 +244,12 @@ class SourceStatus(ObservedModel):
     )
     splits: list[SplitStatus] | None = Field(
         None, max_length=MOST_SPLITS, description="Splits of the source with the episodes in each, if it has any."
+    )
+    streams: list[StreamStatus] | None = Field(
+        None,
+        max_length=MOST_STREAMS,
+        description="How the augmented cameras are stored, from which time, bytes and price are estimated. Absent if "
+        f"they are stored in more than {MOST_STREAMS} ways, or that is not known.",
     )
     selected_episodes: DatasetCount | None = Field(None, description="Number of episodes selected for augmentation.")
     selected: Annotated[str, StringConstraints(pattern=EPISODES_PATTERN, max_length=MOST_NAMES_BYTES)] | None = Field(

@@ -22,7 +22,7 @@ from augmentation_client.errors import (
     RateLimited,
     Unauthorized,
 )
-from augmentation_client.models import Changed, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
+from augmentation_client.models import Changed, Estimate, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
 
 __all__ = [
     "ApiError",
@@ -30,6 +30,7 @@ __all__ = [
     "Changed",
     "Client",
     "Conflict",
+    "Estimate",
     "Event",
     "Forbidden",
     "GatewayUnavailable",

@@ -16,7 +16,7 @@ from tenacity import RetryCallState, retry_if_exception, retry_if_result, stop_a
 
 from augmentation_client.connection_failure import is_transient, was_sent
 from augmentation_client.errors import ApiError, InvalidAnswer, error_of, retry_after
-from augmentation_client.models import Cancelled, Changed, JobPage, JobStatus, Outputs, Retried, Submitted
+from augmentation_client.models import Cancelled, Changed, JobPage, JobStatus, Outputs, Retried, Submitted, Tried
 
 ENV_URL = "AUGMENTATION_URL"
 ENV_KEY = "AUGMENTATION_KEY"
@@ -110,14 +110,24 @@ def _last_outcome(state: RetryCallState) -> httpx.Response:
 def submit(fields: Mapping[str, Any], idempotency_key: str | None) -> Call[Submitted]:
     """Submit a job. Always with an idempotency key, so that a lost answer can be retried."""
     key = idempotency_key or str(uuid.uuid4())
-    body = {name: str(value) if isinstance(value, UUID) else value for name, value in fields.items()}
-    return Call("POST", JOBS, Submitted, body=body, headers={"Idempotency-Key": key})
+    return Call("POST", JOBS, Submitted, body=_body(fields), headers={"Idempotency-Key": key})
+
+
+def _body(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in fields.items()}
 
 
 def preview(fields: Mapping[str, Any], episode: int | None, frame: int | None) -> Call[Submitted]:
     """Request a preview of a job. With an idempotency key, as `submit` has one."""
     chosen = {name: value for name, value in (("episode", episode), ("frame", frame)) if value is not None}
     return replace(submit(fields, None), path=PREVIEWS, params=chosen)
+
+
+def estimate(fields: Mapping[str, Any], facts: Mapping[str, Any]) -> Call[Tried]:
+    """Ask what a job would take. Creates nothing, so it is sent without an idempotency key."""
+    known = {name: value for name, value in facts.items() if value is not None}
+    asked = {"dry_run": "true", "estimate": "true", **known}
+    return Call("POST", JOBS, Tried, params=asked, body=_body(fields))
 
 
 def picture(job_id: UUID | str) -> Call[BaseModel]:

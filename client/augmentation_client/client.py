@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Self
 from uuid import UUID
 
@@ -15,7 +15,17 @@ from augmentation_client.calls import Answer, Call
 from augmentation_client.connection_failure import describe, is_transient, no_answer
 from augmentation_client.errors import ApiError, GatewayUnavailable, NotFound, error_of
 from augmentation_client.event_source import SILENCE_SECONDS, EventReader
-from augmentation_client.models import Cancelled, Changed, Event, JobStatus, JobSummary, Outputs, Retried, Submitted
+from augmentation_client.models import (
+    Cancelled,
+    Changed,
+    Estimate,
+    Event,
+    JobStatus,
+    JobSummary,
+    Outputs,
+    Retried,
+    Submitted,
+)
 from augmentation_client.progress import watcher
 
 
@@ -82,6 +92,27 @@ class Client:
         if response.is_error:
             raise error_of(response)
         return response.content
+
+    def estimate(
+        self, *, read: bool = True, timeout: float | None = 300.0, facts: Mapping[str, Any] | None = None, **fields: Any
+    ) -> Estimate:
+        """Estimate what a job would take, before it is submitted. Raises TimeoutError.
+
+        Args:
+            read: have a preview read the dataset if no job has; otherwise that is an ApiError.
+            timeout: maximum time to wait for it, seconds.
+            facts: what the dataset is, instead of reading it: source_frames, source_episodes, source_cameras,
+                source_height, source_width (pixels), source_codec, source_bytes_per_frame.
+            fields: as of `submit`.
+        """
+        call = calls.estimate(fields, facts or {})
+        tried = self._call(call)
+        if tried.estimate is None and read and not facts:
+            self.preview(timeout=timeout, **fields)
+            tried = self._call(call)
+        if tried.estimate is None:
+            raise ApiError(0, tried.estimate_missing or "the gateway gives no estimates: it is of an earlier release")
+        return tried.estimate
 
     def get(self, job_id: UUID | str) -> JobStatus:
         """Get a job in detail."""

@@ -22,6 +22,16 @@ from augmentation_client.models import Event, JobStatus, JobSummary
 from augmentation_client.terminal import printable, say
 
 FAILED, MISUSED = 1, 2
+_FACTS: Sequence[tuple[str, type, str]] = (
+    ("frames", int, "frames of the selected episodes; with height and width nothing is read"),
+    ("episodes", int, "number of selected episodes"),
+    ("cameras", int, "number of augmented cameras"),
+    ("height", int, "height of a frame, pixels"),
+    ("width", int, "width of a frame, pixels"),
+    ("codec", str, "av1, h264 or hevc; png or jpeg for images"),
+    ("bytes-per-frame", int, "bytes of a stored frame"),
+)
+"""What a user may say of a dataset instead of having it read."""
 _JPEG = b"\xff\xd8\xff"
 
 
@@ -84,6 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument(
         "-o", "--output", type=Path, default=Path("preview.png"), help="image to write (default: preview.png)"
     )
+
+    estimate = command("estimate", _estimate, "Estimate what a job would take, before it is submitted.")
+    _add_request(estimate)
+    for name, kind, text in _FACTS:
+        estimate.add_argument(f"--source-{name}", dest=f"source_{name.replace('-', '_')}", type=kind, help=text)
+    estimate.add_argument("--no-read", action="store_true", help="fail if no job or preview has read the dataset")
+    estimate.add_argument("--timeout", type=float, default=300, help="maximum time to wait, seconds (default: 300)")
+    _add_output(estimate)
 
     listed = command("list", _list, "List jobs, the newest first.")
     listed.add_argument("--project", dest="project_id", help="only jobs of this project")
@@ -167,6 +185,33 @@ def _preview(client: Client, options: argparse.Namespace) -> int:
     return 0
 
 
+def _estimate(client: Client, options: argparse.Namespace) -> int:
+    names = [f"source_{name.replace('-', '_')}" for name, _, _ in _FACTS]
+    facts = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    found = client.estimate(read=not options.no_read, timeout=options.timeout, facts=facts, **_request(options))
+    if options.output != "table":
+        _print_data(options.output, found.model_dump(mode="json"))
+        return 0
+    say(f"{found.frames:,} augmented frames, {found.images:,} images, about {found.bytes / 1e6:,.0f} MB")
+    say(f"class {found.class_name}, {found.shards} shards, {found.processor_seconds / 3600:.2f} processor hours")
+    table = Table("NODES", "PODS", "CORES", "GPUS", "MINUTES", "AT MOST", "PRICE", box=None, pad_edge=False)
+    for node in found.nodes:
+        at_most, price = node.minutes_at_most, node.price
+        table.add_row(
+            printable(node.placement),
+            str(node.pods),
+            f"{node.cores:g}",
+            str(node.accelerators),
+            f"{node.minutes:.1f}",
+            "" if at_most is None else f"{at_most:.1f}",
+            "" if price is None else f"{price:.2f}",
+        )
+    _print_table(table)
+    if found.note:
+        say(found.note)
+    return 0
+
+
 def _request(options: argparse.Namespace) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if options.file is not None:
@@ -215,10 +260,14 @@ def _list(client: Client, options: argparse.Namespace) -> int:
                 ),
             )
         )
+    _print_table(table)
+    return 0
+
+
+def _print_table(table: Table) -> None:
     # A pipe gets whole lines, a terminal what fits its width.
     width = None if sys.stdout.isatty() else 400
     Console(width=width, highlight=False, markup=False).print(table)
-    return 0
 
 
 def _get(client: Client, options: argparse.Namespace) -> int:

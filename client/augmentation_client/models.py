@@ -21,6 +21,41 @@ class Submitted(_Answer):
     message: str | None = None
 
 
+class NodeEstimate(_Answer):
+    """What a job would take on one kind of node; times in minutes, the price in the currency of the class."""
+
+    placement: str
+    accelerators: int = 0
+    cores: float
+    pods: int
+    minutes: float
+    minutes_at_most: float | None = None
+    pod_hours: float
+    price: float | None = None
+
+
+class Estimate(_Answer):
+    """What a job would take."""
+
+    class_name: str
+    frames: int
+    images: int
+    bytes: int
+    processor_seconds: float
+    shards: int
+    nodes: list[NodeEstimate] = []
+    source_job_id: str | None = None
+    note: str | None = None
+
+
+class Tried(_Answer):
+    """A dry run: nothing was created. `estimate_missing` says why there is no estimate that was asked for."""
+
+    manifest: dict[str, Any]
+    estimate: Estimate | None = None
+    estimate_missing: str | None = None
+
+
 class Cancelled(_Answer):
     """A job that is cancelled or being cancelled."""
 
@@ -84,6 +119,7 @@ class Progress(_Answer):
     bytes: Tally = Tally()
     frames_per_second: float | None = None
     estimated_seconds_remaining: int | None = None
+    estimated_price: float | None = None
 
 
 class Output(_Answer):

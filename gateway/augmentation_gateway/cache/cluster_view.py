@@ -55,11 +55,14 @@ class ClusterView:
     def class_of(self, job: JobRecord) -> ClassRecord | None:
         """The class a job runs as or, before that is decided, will: None where there is none."""
         raw = job.raw
-        name = raw.get("status", {}).get("className") or raw["spec"].get("className")
+        return self.class_for(raw.get("status", {}).get("className") or raw["spec"].get("className"), job.type)
+
+    def class_for(self, name: str | None, kind: str) -> ClassRecord | None:
+        """The class of that name or, without one, the default of a type: None where there is none."""
         candidates = [
             record
             for record in self.classes.records()
-            if (record.name == name if name else record.default and record.type == job.type)
+            if (record.name == name if name else record.default and record.type == kind)
         ]
         # Of two defaults the first by name, as the operator chooses.
         return min(candidates, key=lambda record: record.name, default=None)

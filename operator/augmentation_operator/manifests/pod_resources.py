@@ -4,18 +4,14 @@ A namespace with a ResourceQuota admits only pods that name every resource that 
 CPU, memory and local disk.
 """
 
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING
 from typing import Final
 
+from augmentation_api.default_resources import cpu_limit, stated_resources
 from augmentation_api.pod_fields import Resources
 from augmentation_api.quantity import parse_quantity
 from augmentation_operator.manifests.manifest import Manifest
 
-DEFAULT_RESOURCES: Final = Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "4Gi"})
-"""For a class that names no resources: twice what a shard takes on a CPU (docs/architecture.md)."""
-
-_CPU_BURST: Final = 4
-_LEAST_CPU_LIMIT: Final = 2
 _LOGS: Final = 2**30
 
 
@@ -27,19 +23,14 @@ def pod_resources(resources: Resources, scratch_size: str) -> Manifest:
     quota counts them, the scheduler ignores them, and Kueue, which rejects requests of a resource that its queue does
     not cover, admits them.
     """
-    stated = resources if resources.requests or resources.limits else DEFAULT_RESOURCES
+    stated = stated_resources(resources)
     requests, limits = dict(stated.requests), dict(stated.limits)
     if "cpu" not in limits:
         requests.setdefault("cpu", "0")
-        limits["cpu"] = _cpu_limit(requests["cpu"])
+        limits["cpu"] = cpu_limit(stated)
     if "ephemeral-storage" not in limits:
         requested = requests.setdefault("ephemeral-storage", "0")
         # The kubelet counts the scratch volume, the logs and the writable layer of a pod against this one limit.
         disk = max(parse_quantity(scratch_size) + _LOGS, parse_quantity(requested))
         limits["ephemeral-storage"] = f"{(disk / 2**20).to_integral_value(ROUND_CEILING)}Mi"
     return {"requests": requests, "limits": limits}
-
-
-def _cpu_limit(requested: str) -> str:
-    limit = max(_CPU_BURST * parse_quantity(requested), Decimal(_LEAST_CPU_LIMIT))
-    return f"{(limit * 1000).to_integral_value(ROUND_CEILING)}m"

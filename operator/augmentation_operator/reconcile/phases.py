@@ -22,7 +22,7 @@ from augmentation_operator.reconcile.decision import SOON
 from augmentation_operator.reconcile.failure_reason import Rejection, why_failed
 from augmentation_operator.reconcile.placement import place, waiting_placement
 from augmentation_operator.reconcile.pods import ACTIVITY, watch_pods
-from augmentation_operator.reconcile.progress import progress_of, shards_of_attempt
+from augmentation_operator.reconcile.progress import expected_of, progress_of, shards_of_attempt
 from augmentation_operator.reconcile.status import placed_again
 from augmentation_operator.reconcile.step import Fail, Proceed, Situation, Statement, Step, Wait
 
@@ -209,4 +209,6 @@ def _run_single_pod(situation: Situation, phase: PhaseName, field: str, is_repor
 
 
 def _progress(situation: Situation) -> Progress:
-    return progress_of(situation.job.status.source, shards_of_attempt(situation.job), published=False)
+    job = situation.job
+    expected = expected_of(job, situation.augmentation_class, shard_count_of(situation))
+    return progress_of(job.status.source, shards_of_attempt(job), expected, published=False)

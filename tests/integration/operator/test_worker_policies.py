@@ -21,11 +21,13 @@ from augmentation_api.status import (
     MAX_COUNT,
     MAX_PREVIEW_BYTES,
     MAX_SHARDS,
+    MAX_SIDE,
     MOST_BAD_EPISODES_LISTED,
     MOST_CAMERAS,
     MOST_NAMES_BYTES,
     MOST_SPLITS,
     MOST_STATUS_BYTES,
+    MOST_STREAMS,
     BadEpisode,
     BadEpisodes,
     ClassSnapshot,
@@ -36,6 +38,7 @@ from augmentation_api.status import (
     ShardTally,
     SourceStatus,
     SplitStatus,
+    StreamStatus,
     Tally,
 )
 from augmentation_api.stored_size import cut_to_stored_size
@@ -497,7 +500,18 @@ def source_with_many_names() -> SourceStatus:
     names = [f"observation.images.camera_{number}" for number in range(MOST_CAMERAS)]
     splits = [SplitStatus(name=f"split-{number}", episodes=f"{number}:" + "9" * 100) for number in range(MOST_SPLITS)]
     selected = "10," * (MOST_NAMES_BYTES // 3) + "1"
-    return SOURCE.model_copy(update={"cameras": names, "splits": splits, "selected": selected})
+    stream = StreamStatus(
+        cameras=MOST_CAMERAS,
+        codec="hevc",
+        height=MAX_SIDE,
+        width=MAX_SIDE,
+        bytes_per_frame=10**9,
+        preset="ultrafast",
+        gop=1000,
+        crf=51,
+    )
+    update = {"cameras": names, "splits": splits, "selected": selected, "streams": [stream] * MOST_STREAMS}
+    return SOURCE.model_copy(update=update)
 
 
 def longest_status(job: WorkersJob, text: str, shards: int) -> AugmentationJobStatus:
@@ -514,9 +528,8 @@ def longest_status(job: WorkersJob, text: str, shards: int) -> AugmentationJobSt
     draft.fail(Rejection(FailureReason.WORKER_CRASHED, text), PUBLISH)
     counts = Tally(total=MAX_COUNT, done=MAX_COUNT, failed=MAX_COUNT)
     snapshot = ClassSnapshot(generation=1, taken_at=NOW, spec={"image": "x" * (MAX_CLASS_BYTES - len('{"image":""}'))})
-    draft.set(
-        class_snapshot=snapshot, shard_count=shards, progress=Progress(episodes=counts, frames=counts, bytes=counts)
-    )
+    progress = Progress(episodes=counts, frames=counts, bytes=counts, estimated_price=123456.123456)
+    draft.set(class_snapshot=snapshot, shard_count=shards, progress=progress)
     return draft.build()
 
 

@@ -163,3 +163,55 @@ def test_preview_is_written_under_a_name_of_its_kind(
     assert (tmp_path / name).read_bytes() == image
     assert capsys.readouterr().out.strip() == str(tmp_path / name)
     assert gateway.requests[0].url.query == b"frame=4"
+
+
+NODE = {
+    "placement": "spot",
+    "cores": 4,
+    "pods": 3,
+    "minutes": 12.34,
+    "pod_hours": 0.5,
+    "price": 0.05,
+    "minutes_at_most": 30,
+}
+ESTIMATE = {
+    "class_name": "cpu",
+    "frames": 60000,
+    "images": 120000,
+    "bytes": 600_000_000,
+    "processor_seconds": 3600,
+    "shards": 3,
+    "nodes": [NODE],
+}
+
+
+def tried(estimate: dict[str, Any] | None, missing: str | None = None) -> httpx.Response:
+    return reply(
+        200, {"dry_run": True, "message": "", "manifest": {}, "estimate": estimate, "estimate_missing": missing}
+    )
+
+
+def test_estimate_has_a_preview_read_the_dataset_first(capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = reply(200, {**STATUS, "status": "completed"})
+    image = httpx.Response(200, content=b"\x89PNG")
+    gateway = ScriptedGateway(
+        tried(None, "read it"), reply(201, MADE), stream(is_now("completed")), drawn, image, tried(ESTIMATE)
+    )
+    assert run(gateway, "estimate", "--dataset", "a/b", "--set", "augment_copies=2") == 0
+    out = capsys.readouterr().out
+    assert "60,000 augmented frames, 120,000 images, about 600 MB" in out
+    assert out.splitlines()[-1].split() == ["spot", "3", "4", "0", "12.3", "30.0", "0.05"]
+    asked = [request for request in gateway.requests if request.method == "POST"]
+    assert [request.url.path for request in asked] == ["/v1/augmentation", "/v1/previews", "/v1/augmentation"]
+    assert dict(asked[0].url.params) == {"dry_run": "true", "estimate": "true"}
+    assert "idempotency-key" not in asked[0].headers
+
+
+def test_estimate_of_a_described_dataset_reads_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    described = ["--source-frames", "1000", "--source-height", "480", "--source-width", "640"]
+    gateway = ScriptedGateway(tried(ESTIMATE))
+    assert run(gateway, "estimate", "--dataset", "a/b", *described, "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)["nodes"][0]["price"] == 0.05
+    assert gateway.requests[0].url.params["source_frames"] == "1000"
+    assert run(ScriptedGateway(tried(None, "no job has read a/b")), "estimate", "--dataset", "a/b", "--no-read") == 2
+    assert "no job has read a/b" in capsys.readouterr().err

@@ -60,6 +60,7 @@ def test_unobserved_job_is_queued_with_resolve_pending() -> None:
         "bytes": {"total": 0, "done": 0, "failed": 0},
         "frames_per_second": None,
         "estimated_seconds_remaining": None,
+        "estimated_price": None,
     }
 
 

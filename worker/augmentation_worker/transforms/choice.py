@@ -1,9 +1,9 @@
 """Which transforms a camera gets in one copy of an episode."""
 
 from augmentation_api import Augmentation
+from augmentation_api.copies import transforms_of_copies
 from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import AcrossCameras, AugmentationMode
-from augmentation_worker.transforms.copies import transforms_of_copies
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from augmentation_gateway.dialect import Dialect, StatusOperation
 from augmentation_gateway.dialects.native import details, previews, routes
 from augmentation_gateway.dialects.native.documents import ListQuery
+from augmentation_gateway.dialects.native.estimates import CreateQuery
 from augmentation_gateway.dialects.native.status import AugmentationStatusResponse, encode_status
 from augmentation_gateway.views.request import AugmentationRequest
 
@@ -23,5 +24,8 @@ DIALECT: Final = Dialect(
     routers=(routes.router, previews.router, details.router, details.key_router),
     other_paths=frozenset({details.KEY_PATH, previews.PREVIEWS_PATH}),
     is_stream=lambda path: path.endswith("/events"),
-    fields={"body": tuple(AugmentationRequest.model_fields), "query": tuple(ListQuery.model_fields)},
+    fields={
+        "body": tuple(AugmentationRequest.model_fields),
+        "query": (*ListQuery.model_fields, *CreateQuery.model_fields),
+    },
 )

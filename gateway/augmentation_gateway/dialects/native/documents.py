@@ -12,6 +12,7 @@ from augmentation_api.spec import Parallelism
 from augmentation_api.vocabulary import State
 from augmentation_gateway.cache.records import ClassRecord, JobRecord
 from augmentation_gateway.credentials.keys import ApiKey
+from augmentation_gateway.dialects.native.estimates import EstimateView
 from augmentation_gateway.dialects.native.status import OutputView, output_view
 from augmentation_gateway.jobs.outputs import page_url, published, result_files
 from augmentation_gateway.jobs.query import Filters, Order
@@ -71,6 +72,10 @@ class DryRunResponse(BaseModel):
     dry_run: bool = True
     message: str
     manifest: dict[str, Any] = Field(description="The AugmentationJob, for `kubectl apply -f`")
+    estimate: EstimateView | None = Field(
+        None, description="What the job would take, if `estimate` was asked for and is possible"
+    )
+    estimate_missing: str | None = Field(None, description="Why there is no estimate, and how to get one")
 
 
 class ListQuery(BaseModel):

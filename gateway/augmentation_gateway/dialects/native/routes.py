@@ -19,6 +19,7 @@ from augmentation_gateway.dialects.native.documents import (
     ListQuery,
     RetryResponse,
 )
+from augmentation_gateway.dialects.native.estimates import CreateQuery, estimate_of
 from augmentation_gateway.dialects.native.summary import AugmentationList, encode_event, encode_summary
 from augmentation_gateway.jobs.changes import cancel_job, change_parallelism, delete_job, retry_job
 from augmentation_gateway.jobs.create import create_job, try_job
@@ -61,9 +62,7 @@ async def create(
     response: Response,
     gateway: CurrentGateway,
     key: CurrentKey,
-    dry_run: Annotated[
-        bool, Query(description="Check everything, create nothing, and return the manifest (200)")
-    ] = False,
+    query: Annotated[CreateQuery, Query()],
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -76,11 +75,13 @@ async def create(
     Applies deterministic transforms (lighting, noise, blur, occlusion and more) to a HuggingFace dataset and
     uploads the augmented result. The GPU instance is auto-selected based on the augmentation type.
     """
-    if dry_run:
-        manifest = await try_job(gateway, key, to_job_spec(body))
-        return JSONResponse(
-            DryRunResponse(message="Dry run succeeded; nothing was created.", manifest=manifest).model_dump()
-        )
+    if query.dry_run:
+        spec = to_job_spec(body)
+        manifest = await try_job(gateway, key, spec)
+        found, missing = await estimate_of(gateway, key, spec, query) if query.estimate else (None, None)
+        message = "Dry run succeeded; nothing was created."
+        answer = DryRunResponse(message=message, manifest=manifest, estimate=found, estimate_missing=missing)
+        return JSONResponse(answer.model_dump())
     creation = await create_job(gateway, key, to_job_spec(body), idempotency_key=idempotency_key)
     job_id = UUID(creation.record.uid)
     response.headers["Location"] = f"{PREFIX}/{job_id}"

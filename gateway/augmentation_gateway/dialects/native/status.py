@@ -26,9 +26,16 @@ class ProgressView(BaseModel):
     percent: int = Field(0, description="0 to 100; 100 only when completed")
     episodes: TallyView = Field(default=TallyView(), description="Source episodes")
     frames: TallyView = Field(default=TallyView(), description="Augmented frames")
-    bytes: TallyView = Field(default=TallyView(), description="Bytes of augmented video")
+    bytes: TallyView = Field(
+        default=TallyView(), description="Bytes of augmented video; total is an estimate until all are there"
+    )
     frames_per_second: float | None = None
-    estimated_seconds_remaining: int | None = None
+    estimated_seconds_remaining: int | None = Field(
+        None, description="Until the augment phase completes, of the time in which its pods run"
+    )
+    estimated_price: float | None = Field(
+        None, description="Of all augment pods, by the price of their class; null where it has none"
+    )
 
 
 class OutputView(BaseModel):
@@ -101,6 +108,7 @@ def status_view(record: JobRecord, runs_as: ClassRecord | None) -> AugmentationS
             bytes=_tally_view(progress.bytes),
             frames_per_second=progress.frames_per_second,
             estimated_seconds_remaining=progress.estimated_seconds_remaining,
+            estimated_price=progress.estimated_price,
         )
         if progress
         else ProgressView(),

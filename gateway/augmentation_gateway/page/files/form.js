@@ -6,6 +6,7 @@ import { notify } from "./dialogs.js";
 import { fill, h, icon, ICONS, say } from "./dom.js";
 import { dropDraft, keepDraft, readDraft } from "./draft.js";
 import { curlOf } from "./job_panels.js";
+import { makeEstimate } from "./form_estimate.js";
 import { makePreview } from "./form_preview.js";
 import { makeCameraEntries } from "./camera_entries.js";
 import { LABELS, readRequest, requestOf, SCENE, SECTIONS } from "./request_fields.js";
@@ -54,7 +55,8 @@ function build(main, request, signal) {
   const general = h("p", { class: "problem", role: "alert" });
   const same = h("div", { class: "same" });
   const send = h("button", { type: "submit", class: "primary" }, "Start job");
-  const preview = makePreview(() => requestOf(fields, request), signal);
+  const estimate = makeEstimate();
+  const preview = makePreview(() => requestOf(fields, request), signal, check);
   const form = h("form", { class: "job-form", novalidate: true, onSubmit: submit },
     h("div", {}, from,
       h("fieldset", { class: "card panel" }, h("legend", { class: "away" }, "Augmentation"), h("h2", { "aria-hidden": "true" }, "Augmentation"),
@@ -64,7 +66,7 @@ function build(main, request, signal) {
         h("h3", { class: "add-head" }, "Masks and instructions"), h("div", { class: "grid" }, LABELS.map(([name, label]) => field(name, label)))),
       generative, to, job),
     h("aside", { "aria-label": "Check and send" }, h("div", { class: "card panel sticky" },
-      verdict, general, h("div", { class: "send" }, send, h("button", { type: "button", class: "quiet-button", onClick: clear }, "Clear"))), preview.element, h("div", { class: "card panel" }, same)));
+      verdict, general, h("div", { class: "send" }, send, h("button", { type: "button", class: "quiet-button", onClick: clear }, "Clear"))), preview.element, estimate.element, h("div", { class: "card panel" }, same)));
   fill(main, h("a", { class: "back", href: "#/" }, icon(ICONS.back), "Jobs"), h("div", { class: "list-head" }, h("h1", {}, "New job")), form);
   const project = controls.get("project_id").control;
   project.after(h("button", { type: "button", class: "copy generate", onClick: () => { project.value = newUuid(); changed({ target: project }); } }, "Generate an ID"));
@@ -109,13 +111,15 @@ function build(main, request, signal) {
     const body = requestOf(fields, request);
     const curl = curlOf(body);
     try {
-      const { manifest } = await post(`${JOBS}?dry_run=true`, body, { signal: checking.signal });
+      const { manifest, estimate: taken, estimate_missing: missing } = await post(`${JOBS}?dry_run=true&estimate=true`, body, { signal: checking.signal });
       found([], "");
+      estimate.show(taken, missing);
       showSame({ curl, Manifest: yamlDocument(manifest) });
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error instanceof ApiError && error.status === 422) found(error.fields, "");
       else found(null, error.message);
+      estimate.show(null, null);
       showSame({ curl });
     }
   }

@@ -11,9 +11,9 @@ const DEADLINE = 300;
 
 /**
  * The panel. `bodyOf()` is the request of the form as it is now. Call `changed(ready)` after each change of the form, with
- * whether the gateway accepts it.
+ * whether the gateway accepts it. `onRead()` is called when a preview has read the dataset.
  */
-export function makePreview(bodyOf, signal) {
+export function makePreview(bodyOf, signal, onRead) {
   let drawing = null;
   let shown = null;
   let timer = null;
@@ -83,7 +83,10 @@ export function makePreview(bodyOf, signal) {
       for (;;) {
         const status = await get(`${JOBS}/${mine.id}`, options);
         const seconds = (Date.now() - begin) / 1000;
-        if (status.status === "completed") break;
+        if (status.status === "completed") {
+          onRead();
+          break;
+        }
         if (hasEnded(status.status)) {
           mine.id = null;
           throw new ApiError(0, status.error ?? `The preview was ${status.status}.`);

@@ -25,7 +25,7 @@ export function progressLine(status) {
   const parts = [];
   if (progress.episodes?.total) parts.push(`${number(progress.episodes.done ?? 0)} of ${plural(progress.episodes.total, "episode")}`);
   if (progress.frames?.total) parts.push(`${number(progress.frames.done ?? 0)} of ${plural(progress.frames.total, "frame")}`);
-  if (progress.bytes?.done) parts.push(bytes(progress.bytes.done));
+  if (progress.bytes?.done) parts.push(progress.bytes.total > progress.bytes.done ? `${bytes(progress.bytes.done)} of about ${bytes(progress.bytes.total)}` : bytes(progress.bytes.done));
   if (status.state === "running") {
     if (progress.framesPerSecond) parts.push(`${number(Math.round(progress.framesPerSecond))} frames per second`);
     if (progress.estimatedSecondsRemaining) parts.push(`about ${duration(progress.estimatedSecondsRemaining)} left`);
@@ -58,7 +58,7 @@ export function where({ spec, status }) {
     ["Preemptions", status.preemptionCount ? number(status.preemptionCount) : null],
     ["GPU time", usage.acceleratorSeconds ? duration(usage.acceleratorSeconds) : null],
     ["CPU time", usage.cpuSeconds ? duration(usage.cpuSeconds) : null],
-    ["Price", usage.price !== undefined ? usage.price.toFixed(2) : null],
+    ["Price", [usage.price?.toFixed(2), status.progress?.estimatedPrice !== undefined && `of about ${status.progress.estimatedPrice.toFixed(2)}`].filter(Boolean).join(" ")],
     ["Priority", spec.priorityClassName], ["Queue", spec.queueName],
     ["Project", spec.projectID && h("code", {}, spec.projectID)],
   ]);

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from augmentation_api.copies import transforms_of_copies
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_api.vocabulary import AcrossCameras, AugmentationMode
-from augmentation_worker.transforms.copies import transforms_of_copies
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.pipeline import TRANSFORMS, EpisodeTransform, sample_pipeline
 

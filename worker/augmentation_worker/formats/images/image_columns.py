@@ -14,7 +14,7 @@ from augmentation_worker.formats.images.labels import ImageLook, why_left
 from augmentation_worker.formats.images.rows import open_rows
 from augmentation_worker.formats.images.unsupported import no_image_dataset
 from augmentation_worker.formats.result_files import CARD_PATH
-from augmentation_worker.media.images.header import ImageInvalid, ImageKind, read_header
+from augmentation_worker.media.images.header import ImageHeader, ImageInvalid, read_header
 from augmentation_worker.storage.port import SourceDataset
 
 LOOKED_AT = 16
@@ -78,13 +78,12 @@ def _looks_at(batch: pa.Table, first: int, column: str) -> Sequence[ImageLook]:
     for number, cell in enumerate(batch.column(column).to_pylist(), first):
         if is_empty(cell):
             continue
-        kind: ImageKind | None = None
+        header: ImageHeader | None = None
         finding: str | None = None
         try:
             header = read_header(content_of(cell))
-            kind = header.kind
             header.check_decodable()
         except ImageInvalid as error:
             finding = error.finding
-        looks.append(ImageLook(number, column, kind, finding))
+        looks.append(ImageLook(number, column, None if header is None else header.kind, finding, header))
     return looks

@@ -60,12 +60,14 @@ class ImageLook:
         column: where it is.
         kind: what its values are; None if it cannot be opened.
         finding: why it cannot be augmented, as a clause; None if it can.
+        header: the header itself, if it could be read.
     """
 
     row: int
     column: str
     kind: ImageKind | None
     finding: str | None = None
+    header: ImageHeader | None = None
 
     def is_bad(self, *, keeps_labels: bool) -> bool:
         """Whether it cannot be augmented, and is not left as it is either, as labels are with `keeps_labels`."""

@@ -6,6 +6,7 @@ from itertools import count, groupby
 from math import ceil
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_api.copies import transforms_of_copies
 from augmentation_api.episode_ranges import common
 from augmentation_api.vocabulary import OutputMode
 from augmentation_worker.dataset_path import DatasetPath
@@ -14,7 +15,6 @@ from augmentation_worker.formats.images.dataset import ImageDataset, Layout, Sou
 from augmentation_worker.formats.images.plan import Block, BlockPlan, Piece, PlannedShard, SplitFiles
 from augmentation_worker.formats.shares import balanced_shares
 from augmentation_worker.formats.splits import selected_ranges
-from augmentation_worker.transforms.copies import transforms_of_copies
 
 BLOCK_ROWS = 100
 """Rows of a block at least: what a shard that is killed has to do again at most, while the dataset is small."""

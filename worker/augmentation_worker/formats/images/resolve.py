@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, FailureReason
-from augmentation_api.status import MOST_CAMERAS, SourceStatus
+from augmentation_api.status import MOST_CAMERAS, SourceStatus, StreamStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
 from augmentation_worker.formats.background_images import check_background_images
@@ -24,6 +24,7 @@ from augmentation_worker.formats.images.planner import make_plan
 from augmentation_worker.formats.masks import check_masks, mask_warnings
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.splits import check_splits, nothing_selected, splits_status
+from augmentation_worker.formats.streams import stream_status
 from augmentation_worker.storage.port import SourceDataset
 
 _MOST_COLUMNS_LISTED = 20
@@ -49,6 +50,7 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
             min_shards=plan.min_shards,
             max_shards=plan.max_shards,
             copies=plan.copies,
+            streams=_streams(spec, dataset, plan, source),
         ),
         summary=f"{plan.selected_rows} of {dataset.rows} rows "
         + ("are replaced by" if plan.in_place else "become")
@@ -60,6 +62,22 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
             *mask_warnings(spec.augmentation),
             *moving_warnings(spec.augmentation, dataset, plan),
         ),
+    )
+
+
+def _streams(
+    spec: AugmentationJobSpec, dataset: ImageDataset, plan: BlockPlan, source: SourceDataset
+) -> list[StreamStatus] | None:
+    """How the augmented columns are stored, by the first image of each that the job selects."""
+    headers = {look.column: look.header for look in reversed(selected_looks(spec, dataset)) if look.header is not None}
+    if not all(column in headers for column in plan.columns):
+        return None
+    # Rows hold little else, and how much each column takes of them their files do not say.
+    size = sum(map(source.size, dataset.data_paths)) // max(1, dataset.rows * len(dataset.columns))
+    found = (headers[column] for column in plan.columns)
+    return stream_status(
+        StreamStatus(codec=header.format.value.lower(), height=header.height, width=header.width, bytes_per_frame=size)
+        for header in found
     )
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from augmentation_api import Augmentation, AugmentationJobSpec
 from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
+from augmentation_api.copies import transforms_of_copies
 from augmentation_api.vocabulary import AugmentationMode, OutputMode
 from augmentation_worker.bounded.unreadable import damaged
 from augmentation_worker.dataset_path import DatasetPath
@@ -39,7 +40,6 @@ from augmentation_worker.formats.lerobot.plan import (
 from augmentation_worker.formats.lerobot.split_ranges import splits_of_copies
 from augmentation_worker.formats.shares import balanced_shares
 from augmentation_worker.formats.splits import selected_ranges
-from augmentation_worker.transforms.copies import transforms_of_copies
 
 LARGEST_SORTABLE_CHUNK = 1000
 """Most files per chunk of data: LeRobot sorts data files by path, and file-1000 sorts before file-999."""

@@ -33,6 +33,7 @@ from augmentation_worker.formats.lerobot.followers import (
     moving_warnings,
 )
 from augmentation_worker.formats.lerobot.format_version import FileNumber, number_of_episode
+from augmentation_worker.formats.lerobot.image_streams import image_streams
 from augmentation_worker.formats.lerobot.instruction_choice import instructions_of
 from augmentation_worker.formats.lerobot.layout import NewNumbers
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
@@ -54,6 +55,7 @@ from augmentation_worker.formats.splits import (
     selection_status,
     splits_status,
 )
+from augmentation_worker.formats.streams import stream_status
 from augmentation_worker.formats.where_choice import FIELD
 from augmentation_worker.storage.port import SourceDataset
 
@@ -84,10 +86,13 @@ def resolve(
         *(plan.instructions.warnings if plan.instructions else ()),
         *camera_warnings(spec, metadata),
     ]
+    streams = [*image_streams(plan.image_cameras, metadata, source)]
     if plan.made_videos or mask_videos(spec.augmentation, metadata):
         from augmentation_worker.formats.lerobot.video_check import check_videos  # noqa: PLC0415 (PyAV)
 
-        warnings += check_videos(source, metadata, plan, spec)
+        check = check_videos(source, metadata, plan, spec)
+        warnings += check.warnings
+        streams += check.streams
     frames = selected.frames
     return Resolution(
         source=SourceStatus(
@@ -104,6 +109,7 @@ def resolve(
             copies=plan.copies,
             selected=selection_status(spec.augmentation, plan.selected),
             splits=splits_status(metadata.info.split_episodes),
+            streams=stream_status(streams) if len(streams) == len(plan.cameras) else None,
         ),
         summary=f"{len(selected)} of {len(metadata.episodes)} episodes ({frames} frames) "
         + ("" if spec.augmentation.where is None else f"fulfil {FIELD} and ")

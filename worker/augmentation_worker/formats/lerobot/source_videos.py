@@ -1,6 +1,6 @@
 """The source's video files as their headers describe them: no more is fetched than those."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -114,11 +114,15 @@ def recorded_encoding(
     Raises:
         ValueError: the spec asks for what the codec does not have, or frames of this size cannot be encoded.
     """
-    feature = metadata.info.features[camera.key]
-    said = {**(feature.video_info or {}), **(feature.info or {})}
-    encoding = VideoEncoding.like_source(said, properties).overridden_by(output)
+    encoding = VideoEncoding.like_source(said_of_videos(metadata, camera), properties).overridden_by(output)
     encoding.check_size(properties.width, properties.height)
     return encoding
+
+
+def said_of_videos(metadata: DatasetMetadata, camera: Camera) -> Mapping[str, object]:
+    """What info.json says of a camera's videos."""
+    feature = metadata.info.features[camera.key]
+    return {**(feature.video_info or {}), **(feature.info or {})}
 
 
 def unusable_video(metadata: DatasetMetadata, episode: Episode, camera: Camera, error: VideoInvalid) -> SourceInvalid:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.status import StreamStatus
 from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.bad_episodes import LEAVE_OUT
@@ -19,7 +20,12 @@ from augmentation_worker.formats.lerobot.followers import mask_videos
 from augmentation_worker.formats.lerobot.info import INFO_PATH, Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, Follower
-from augmentation_worker.formats.lerobot.source_videos import SourceVideos, recorded_encoding, unusable_video
+from augmentation_worker.formats.lerobot.source_videos import (
+    SourceVideos,
+    recorded_encoding,
+    said_of_videos,
+    unusable_video,
+)
 from augmentation_worker.media.video.codecs import CODEC_LIST, DEFAULT_CODEC, canonical_codec, codec_named
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.encoding import VideoEncoding
@@ -35,11 +41,8 @@ _MOST_NAMED, _MOST_LISTED = 3, 20
 
 def check_videos(
     source: SourceDataset, metadata: DatasetMetadata, plan: EpisodePlan, spec: AugmentationJobSpec
-) -> list[str]:
+) -> "VideoCheck":
     """Check the videos of the augmented cameras, as far as headers tell.
-
-    Returns:
-        What their user should know before the job runs, in sentences.
 
     Raises:
         WorkerFailure: SPEC_UNSUPPORTED for an encoding that no encoder has; SOURCE_INVALID for files that cannot be
@@ -69,7 +72,9 @@ def check_videos(
                 f"{properties.height} pixels, its camera {size[1]}x{size[0]}: name a mask of the camera's size",
             )
     read = dict.fromkeys([*plan.made_videos, *(mask.stream for mask in masks)])
-    return [*_warnings(metadata, found, spec), *_check_files(videos, metadata, plan, [*read], spec.on_bad_episode)]
+    bad = _check_files(videos, metadata, plan, [*read], spec.on_bad_episode)
+    streams = tuple(_stream(source, metadata, each) for each in found)
+    return VideoCheck((*_warnings(metadata, found, spec), *bad), streams)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,34 @@ class _Found:
     @property
     def key(self) -> str:
         return self.camera.key
+
+
+@dataclass(frozen=True)
+class VideoCheck:
+    """What headers tell of the videos of a job.
+
+    Attributes:
+        warnings: what their user should know before the job runs, in sentences.
+        streams: how each augmented camera is stored, and encoded where the job says nothing of that.
+    """
+
+    warnings: tuple[str, ...]
+    streams: tuple[StreamStatus, ...]
+
+
+def _stream(source: SourceDataset, metadata: DatasetMetadata, found: _Found) -> StreamStatus:
+    info, properties = metadata.info, found.properties
+    files = {info.video_file(found.key, number) for number in metadata.episodes.videos[found.key].files.numbers}
+    like_source = VideoEncoding.like_source(said_of_videos(metadata, found.camera), properties)
+    return StreamStatus(
+        codec=properties.codec,
+        height=properties.height,
+        width=properties.width,
+        bytes_per_frame=sum(map(source.size, files)) // max(1, info.total_frames),
+        preset=like_source.preset,
+        gop=like_source.gop,
+        crf=like_source.crf,
+    )
 
 
 def encoding_of(

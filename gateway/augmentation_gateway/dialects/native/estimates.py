@@ -1,0 +1,154 @@
+"""What a job would take: a part of the answer to a dry run."""
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augmentation_api.augmentation_class import AugmentationClassSpec
+from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
+from augmentation_api.estimate import FIGURES, NodeEstimate, estimate
+from augmentation_api.spec import AugmentationJobSpec
+from augmentation_api.status import MAX_COUNT, MAX_SIDE, MOST_CAMERAS, SourceStatus, StreamStatus
+from augmentation_api.vocabulary import AugmentationType
+from augmentation_gateway.credentials.keys import ApiKey
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.jobs.known_source import KnownSource, known_source
+
+TYPICAL_KIBIBYTES: Final = 15.0
+"""Per megapixel of a frame as AV1 with LeRobot's defaults, of simulated and real footage; see figures.json."""
+_READ_IT: Final = (
+    "No job or preview that this key sees has read {dataset} for what this request selects. POST /v1/previews with the "
+    "same body does, in seconds, and starts nothing else: then ask again. Or say what the dataset is: source_frames, "
+    "source_episodes, source_cameras, source_height, source_width and source_codec in the query"
+)
+
+
+class CreateQuery(BaseModel):
+    """How a request to create a job is taken."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dry_run: bool = Field(False, description="Check everything, create nothing, and return the manifest (200)")
+    estimate: bool = Field(
+        False,
+        description="With dry_run: also say what the job would take. Needs a job or preview that has read the dataset, "
+        "or all of source_frames, source_height and source_width",
+    )
+    source_frames: int | None = Field(
+        None, ge=1, le=MAX_DATASET_FRAMES, description="For an estimate: frames of the selected episodes"
+    )
+    source_episodes: int = Field(
+        1, ge=1, le=MAX_DATASET_FRAMES, description="For an estimate: number of selected episodes"
+    )
+    source_cameras: int = Field(1, ge=1, le=MOST_CAMERAS, description="For an estimate: number of augmented cameras")
+    source_height: int | None = Field(None, ge=1, le=MAX_SIDE, description="For an estimate: height of a frame, pixels")
+    source_width: int | None = Field(None, ge=1, le=MAX_SIDE, description="For an estimate: width of a frame, pixels")
+    source_codec: str = Field(
+        "av1", max_length=32, description="For an estimate: av1, h264 or hevc; png or jpeg for images"
+    )
+    source_bytes_per_frame: int | None = Field(
+        None, ge=1, le=MAX_COUNT, description="For an estimate: bytes of a stored frame; typical ones by default"
+    )
+
+    def stated_source(self) -> KnownSource | None:
+        """The source as the query describes it; None if it does not."""
+        if self.source_frames is None or self.source_height is None or self.source_width is None:
+            return None
+        typical = TYPICAL_KIBIBYTES * 1024 * self.source_height * self.source_width / 1e6
+        stream = StreamStatus(
+            cameras=self.source_cameras,
+            codec=self.source_codec,
+            height=self.source_height,
+            width=self.source_width,
+            bytes_per_frame=round(typical) if self.source_bytes_per_frame is None else self.source_bytes_per_frame,
+        )
+        episodes = min(self.source_episodes, self.source_frames)
+        return KnownSource(
+            SourceStatus(selected_frames=self.source_frames, selected_episodes=episodes, streams=[stream]), None
+        )
+
+
+class NodeEstimateView(BaseModel):
+    """What the job would take on one kind of node."""
+
+    placement: str = Field(description="Placement of the class, in the order in which they are tried")
+    accelerators: int = Field(description="Number in each pod. What they save is not in the time: it is that of cores")
+    cores: float = Field(description="That each pod may use")
+    pods: int = Field(description="Pods that run concurrently")
+    minutes: float = Field(description="From creation to completion, on warm nodes with these cores free, no waiting")
+    minutes_at_most: float | None = Field(
+        None,
+        description="Where pods get no more than the cores that they request; null where they request none",
+    )
+    pod_hours: float = Field(description="Of all augment pods")
+    price: float | None = Field(
+        None, description="Of these hours, by the class's price, in its currency; null where it has none"
+    )
+
+
+class EstimateView(BaseModel):
+    """What the job would take. Measured jobs took within 30 % of it."""
+
+    class_name: str = Field(description="AugmentationClass that the job would run as")
+    frames: int = Field(description="Augmented frames, one for all cameras together, as progress counts them")
+    images: int = Field(description="Augmented frames of all cameras")
+    bytes: int = Field(description="Of the augmented videos or images, estimated")
+    processor_seconds: float = Field(description="Of one core of the machine that the model was measured on")
+    shards: int = Field(description="Number of shards")
+    nodes: list[NodeEstimateView] = Field(description="By kind of node, in the order in which they are tried")
+    source_job_id: str | None = Field(
+        None, description="The job or preview that has read the dataset; null for what the query says of it"
+    )
+    note: str | None = Field(None, description="What has been assumed")
+
+
+async def estimate_of(
+    gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec, query: CreateQuery
+) -> tuple[EstimateView | None, str | None]:
+    """What a job would take; or, instead, why that is not known and what to do about it."""
+    if spec.type is AugmentationType.GENERATIVE:
+        return None, "Generative jobs are not estimated: their time is that of the model of the class."
+    runs_as = gateway.view.class_for(None, spec.type)
+    if runs_as is None:
+        return None, f"No AugmentationClass is the default for type {spec.type.value}: have the administrator add one."
+    try:
+        of_class = AugmentationClassSpec.model_validate(runs_as.spec)
+    except ValidationError:
+        return None, f"The AugmentationClass {runs_as.name} is invalid: have the administrator correct it."
+    known = query.stated_source() or await known_source(gateway, key, spec)
+    if known is None:
+        return None, _READ_IT.format(dataset=_name_of(spec))
+    found = estimate(spec, known.source, of_class, FIGURES)
+    if found is None:
+        return None, _READ_IT.format(dataset=_name_of(spec))
+    return EstimateView(
+        class_name=runs_as.name,
+        frames=found.work.frames,
+        images=found.work.images,
+        bytes=found.work.bytes,
+        processor_seconds=round(found.work.processor_seconds, 1),
+        shards=found.shards,
+        nodes=[_node_view(node) for node in found.nodes],
+        source_job_id=known.uid,
+        note="Frames were computed from the number of episodes, as if all were of the same length"
+        if known.assumes_equal_episodes
+        else None,
+    ), None
+
+
+def _node_view(node: NodeEstimate) -> NodeEstimateView:
+    return NodeEstimateView(
+        placement=node.placement,
+        accelerators=node.accelerators,
+        cores=node.cores,
+        pods=node.pods,
+        minutes=round(node.seconds / 60, 2),
+        minutes_at_most=None if node.seconds_at_most is None else round(node.seconds_at_most / 60, 2),
+        pod_hours=round(node.pod_hours, 4),
+        price=None if node.price is None else round(node.price, 4),
+    )
+
+
+def _name_of(spec: AugmentationJobSpec) -> str:
+    hub = spec.source.hub
+    return hub.repo_id if hub is not None else "the dataset"

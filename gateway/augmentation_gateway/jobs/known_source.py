@@ -1,0 +1,105 @@
+"""What is known of a dataset before a job runs on it: what another job, or a preview, has found there.
+
+The gateway reads no dataset, and has no credentials for any. What a job's resolve pod has read with the credentials of
+that job stands in its status, for whoever may see the job.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from augmentation_api.spec import Augmentation, AugmentationJobSpec, Source
+from augmentation_api.status import SourceStatus, StreamStatus
+from augmentation_gateway.cache.records import JobRecord
+from augmentation_gateway.credentials.job_access import visible
+from augmentation_gateway.credentials.keys import ApiKey, Right
+from augmentation_gateway.gateway import Gateway
+from augmentation_gateway.jobs.entries import legible, slices
+
+
+@dataclass(frozen=True)
+class KnownSource:
+    """The source of a job that does not exist yet.
+
+    Attributes:
+        source: as resolve would report it.
+        uid: of the job that has read it; None for what the request says of it.
+        assumes_equal_episodes: whether the selected frames were computed from the number of selected episodes.
+    """
+
+    source: SourceStatus
+    uid: str | None
+    assumes_equal_episodes: bool = False
+
+
+async def known_source(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec) -> KnownSource | None:
+    """What the newest job that the key may see has found in this source, for what `spec` selects.
+
+    None if none has read it, or none says enough of what this job selects.
+    """
+    if Right.READ not in key.rights:
+        return None
+    jobs = gateway.view.jobs_in(key.namespace)
+    dataset = JobRecord({"spec": {"source": spec.source.to_wire()}}).dataset_id
+    found: list[tuple[str, KnownSource]] = []
+    async for some in slices(jobs.records() if jobs is not None else ()):
+        of_dataset = [job for job in visible(key, some) if job.dataset_id == dataset]
+        found += [(job.created, known) for job, known in legible(of_dataset, lambda job: _known(job, spec)) if known]
+    # Of two jobs the one that has read exactly what this one selects.
+    return max(found, key=lambda each: (not each[1].assumes_equal_episodes, each[0]), default=("", None))[1]
+
+
+def _known(record: JobRecord, spec: AugmentationJobSpec) -> KnownSource | None:
+    raw = record.raw["spec"]
+    try:
+        source = Source.model_validate(raw["source"])
+        selection = Augmentation.model_validate(raw.get("augmentation", {}))
+    except ValidationError:
+        return None  # of another release
+    status = record.status.source
+    if source != spec.source or status is None or not status.streams or status.selected_frames is None:
+        return None
+    wanted = spec.augmentation
+    streams = _streams(status, selection.cameras, wanted.cameras)
+    if streams is None:
+        return None
+    if _selection(selection) == _selection(wanted):
+        return KnownSource(status.model_copy(update={"streams": streams}), record.uid)
+    count = _selected_episodes(status, wanted)
+    if count is None or not status.episodes or status.frames is None:
+        return None
+    changed = {
+        "streams": streams,
+        "selected_episodes": count,
+        "selected_frames": round(status.frames * count / status.episodes),
+        "max_shards": None,
+    }
+    return KnownSource(status.model_copy(update=changed), record.uid, assumes_equal_episodes=True)
+
+
+def _selection(augmentation: Augmentation) -> tuple[object, ...]:
+    return augmentation.episodes, sorted(augmentation.splits), augmentation.where
+
+
+def _streams(status: SourceStatus, had: Iterable[str], wants: Iterable[str]) -> list[StreamStatus] | None:
+    """Of the cameras that are wanted, where another job had its own; None if that is not known."""
+    before, after, streams = set(had), set(wants), status.streams or []
+    if before == after:
+        return list(streams)
+    if len(streams) == 1 and after and after <= {*status.cameras}:
+        # All that are augmented are stored alike, and cameras that are named are taken to be as they are.
+        return [streams[0].model_copy(update={"cameras": len(after)})]
+    return None
+
+
+def _selected_episodes(status: SourceStatus, wanted: Augmentation) -> int | None:
+    """How many episodes are selected; None if only the dataset says it."""
+    splits = {split.name: list(_ranges(split.episodes)) for split in status.splits or ()}
+    if wanted.where is not None or status.episodes is None or not splits.keys() >= {*wanted.splits}:
+        return None
+    return sum(map(len, wanted.selected_ranges(status.episodes, splits)))
+
+
+def _ranges(episodes: str) -> Iterator[tuple[int, int]]:
+    yield from Augmentation(episodes=episodes).episode_ranges

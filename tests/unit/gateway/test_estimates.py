@@ -1,0 +1,166 @@
+"""Estimates in the answer to a dry run: from what jobs and previews have found, or from what the request says."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from augmentation_gateway.cache.cluster_view import ClusterView
+from tests.kubernetes.in_memory import InMemoryKube
+from tests.unit.gateway.conftest import BODY, put, writes
+from tests.unit.gateway.job_objects import JOB_ID, job_object, listing
+
+ASK = "/v1/augmentation?dry_run=true&estimate=true"
+STATED = f"{ASK}&source_frames=30000&source_episodes=100&source_height=480&source_width=640"
+STREAM = {"cameras": 2, "codec": "av1", "height": 480, "width": 640, "bytesPerFrame": 5000, "preset": "12", "gop": 2}
+SOURCE = {
+    "repoID": "lerobot/pusht",
+    "episodes": 100,
+    "frames": 30_000,
+    "cameras": ["top", "wrist"],
+    "selectedEpisodes": 100,
+    "selectedFrames": 30_000,
+    "copies": 1,
+    "maxShards": 100,
+    "splits": [{"name": "train", "episodes": "0:80"}, {"name": "test", "episodes": "80:100"}],
+    "streams": [STREAM],
+}
+CPU = {
+    "metadata": {"name": "cpu", "uid": "c1", "resourceVersion": "5"},
+    "spec": {
+        "type": "deterministic",
+        "default": True,
+        "image": "worker",
+        "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "4"}},
+        "placements": [
+            {"name": "spot", "pricePerHour": 0.1},
+            {"name": "fast", "relativeSpeed": 2, "resources": {"limits": {"cpu": "4", "nvidia.com/gpu": "1"}}},
+        ],
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def classes(view: ClusterView) -> None:
+    view.classes.replace(listing(CPU, version=5))
+
+
+async def asked(http: httpx.AsyncClient, query: str = ASK, key: str = "", **fields: Any) -> Any:
+    headers = {"x-api-key": key} if key else {}
+    answer = await http.post(query, json={**BODY, **fields}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def read(view: ClusterView, version: int = 300, **source: Any) -> None:
+    """Have a preview that has read the dataset."""
+    raw = job_object(
+        version=version, spec={"preview": {}}, status={"state": "completed", "source": {**SOURCE, **source}}
+    )
+    put(view, raw)
+
+
+async def test_dry_run_alone_estimates_nothing(http: httpx.AsyncClient, view: ClusterView) -> None:
+    read(view)
+    answer = await asked(http, "/v1/augmentation?dry_run=true")
+    assert (answer["estimate"], answer["estimate_missing"]) == (None, None)
+
+
+async def test_estimate_is_of_what_a_preview_has_read(
+    http: httpx.AsyncClient, view: ClusterView, kube: InMemoryKube
+) -> None:
+    read(view)
+    found = (await asked(http, augment_copies=2))["estimate"]
+    assert (found["class_name"], found["source_job_id"]) == ("cpu", JOB_ID)
+    assert (found["frames"], found["images"], found["shards"]) == (60_000, 120_000, 3)
+    assert found["bytes"] == pytest.approx(120_000 * 5000, rel=0.1), "lighting changes no size"
+    spot, fast = found["nodes"]
+    assert (spot["placement"], spot["cores"], spot["pods"]) == ("spot", 4, 3)
+    assert spot["minutes"] < spot["minutes_at_most"]
+    assert spot["price"] == pytest.approx(0.1 * spot["pod_hours"], abs=1e-3)
+    assert (fast["accelerators"], fast["price"], fast["minutes_at_most"]) == (1, None, None)
+    assert fast["minutes"] < spot["minutes"]
+    assert writes(kube) == [], "nothing is created for an estimate"
+
+
+async def test_unread_dataset_says_how_it_is_read(http: httpx.AsyncClient, view: ClusterView) -> None:
+    read(view)
+    answer = await asked(http, dataset_id="lab/other")
+    assert answer["estimate"] is None
+    assert "POST /v1/previews" in answer["estimate_missing"] and "lab/other" in answer["estimate_missing"]
+
+
+@pytest.mark.parametrize("key", ["other-project", "other-namespace", "writer"])
+async def test_what_other_keys_jobs_have_read_is_not_told(http: httpx.AsyncClient, view: ClusterView, key: str) -> None:
+    read(view)
+    answer = await http.post(ASK, json=BODY, headers={"x-api-key": key})
+    assert answer.status_code == 403 or answer.json()["estimate"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "frames"),
+    [
+        ({"episodes": "0:50"}, 15_000),
+        ({"splits": ["test"]}, 6_000),
+        ({"episodes": "0:90", "splits": ["test"]}, 3_000),
+    ],
+)
+async def test_other_selection_is_computed_and_says_so(
+    http: httpx.AsyncClient, view: ClusterView, fields: dict[str, Any], frames: int
+) -> None:
+    read(view)
+    found = (await asked(http, augment_copies=1, **fields))["estimate"]
+    assert found["frames"] == frames
+    assert "same length" in found["note"]
+
+
+@pytest.mark.parametrize("fields", [{"where": "success == true"}, {"splits": ["other"]}, {"revision": "other"}])
+async def test_selection_that_only_the_dataset_knows_has_no_estimate(
+    http: httpx.AsyncClient, view: ClusterView, fields: dict[str, Any]
+) -> None:
+    read(view)
+    assert (await asked(http, **fields))["estimate"] is None
+
+
+async def test_named_cameras_are_counted_where_all_are_alike(http: httpx.AsyncClient, view: ClusterView) -> None:
+    read(view)
+    assert (await asked(http, augment_copies=1, cameras=["wrist"]))["estimate"]["images"] == 30_000
+    read(view, 301, streams=[{**STREAM, "cameras": 1}, {**STREAM, "cameras": 1, "height": 240}])
+    assert (await asked(http, cameras=["wrist"]))["estimate"] is None
+
+
+async def test_request_may_say_what_the_dataset_is(http: httpx.AsyncClient) -> None:
+    found = (await asked(http, f"{STATED}&source_cameras=2", augment_copies=2))["estimate"]
+    assert (found["frames"], found["images"], found["source_job_id"]) == (60_000, 120_000, None)
+    doubled = (await asked(http, f"{STATED}&source_cameras=2&source_codec=h264", augment_copies=2))["estimate"]
+    assert doubled["processor_seconds"] != found["processor_seconds"]
+
+
+@pytest.mark.parametrize("query", ["source_frames=0", "source_height=x", "estimate=perhaps"])
+async def test_invalid_fact_names_its_parameter(http: httpx.AsyncClient, query: str) -> None:
+    answer = await http.post(f"/v1/augmentation?dry_run=true&{query}", json=BODY)
+    assert answer.status_code == 422
+    assert query.partition("=")[0] in answer.text
+
+
+async def test_without_a_class_that_can_be_read_there_is_no_estimate(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    without_nodes = {
+        "metadata": {"name": "cpu", "uid": "c1", "resourceVersion": "6"},
+        "spec": {"type": "deterministic", "default": True, "image": "worker", "placements": []},
+    }
+    view.classes.replace(listing(without_nodes, version=6))
+    assert "cpu is invalid" in (await asked(http, STATED))["estimate_missing"]
+    view.classes.replace(listing(version=7))
+    assert "No AugmentationClass" in (await asked(http, STATED))["estimate_missing"]
+
+
+async def test_larger_jobs_take_longer(http: httpx.AsyncClient) -> None:
+    async def minutes(**fields: Any) -> float:
+        return float((await asked(http, STATED, **fields))["estimate"]["nodes"][0]["minutes"])
+
+    one = await minutes(augment_copies=1)
+    assert one < await minutes(augment_copies=4)
+    assert one < await minutes(augment_copies=1, augment_transforms="lighting,noise,blur,occlusion")
+    assert await minutes(augment_copies=1, parallelism=1) > one
