@@ -37,6 +37,9 @@ EPISODES ?= 2000
 # What `make bench` measures; BENCHMARKS=growth for one of them.
 BENCHMARKS ?= augment_video growth
 SCALE_EPISODES ?= 1000 10000 100000
+# A machine with a GPU may have a Python with torch that is not to be changed, and reach no package index.
+GPU_SETUP = $(if $(filter $(BIN)/python,$(PY)),setup)
+GPU_PYTHONPATH = $(CURDIR)/api:$(CURDIR)/kube:$(CURDIR)/worker:$(CURDIR):$(PYTHONPATH)
 export UV_LINK_MODE ?= hardlink
 
 .PHONY: help
@@ -203,8 +206,8 @@ test-kubernetes: setup ## the tests of CRDs, admission, operator, gateway and ch
 	  tests/integration/kube tests/integration/operator
 
 .PHONY: test-gpu
-test-gpu: setup ## the tests that need an NVIDIA GPU
-	@$(PY) -m pytest -m gpu tests
+test-gpu: $(GPU_SETUP) ## the tests that need an NVIDIA GPU; with another Python and without `setup`: PY=python3
+	@PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m pytest -m gpu -rs tests/unit/worker tests/integration/worker/test_reproducibility.py
 
 .PHONY: test-hub
 test-hub: setup ## a whole job on a hub that runs already, in private datasets that are deleted: make test-hub HUB=https://… TOKEN=…
@@ -218,6 +221,11 @@ bench: setup ## measure what needs no cluster and no GPU, and write docs/perform
 .PHONY: bench-report
 bench-report: setup ## write docs/performance.md from what was measured last
 	@$(PY) -m benchmarks.report --take
+
+.PHONY: bench-gpu
+bench-gpu: $(GPU_SETUP) ## measure transforms and whole episodes on an NVIDIA GPU, and other libraries beside; PY=python3 as for test-gpu
+	@PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.gpu
+	@if [ -f build/bench/gpu.json ]; then PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.report --take; fi
 
 .PHONY: bench-store
 bench-store: setup ## measure a whole job in an S3 store on loopback against the same in folders, in one run

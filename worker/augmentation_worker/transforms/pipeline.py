@@ -79,7 +79,7 @@ class EpisodeTransform:
         Returns:
             uint8 [N, 3, H, W] on the same device. The same pixels however the episode is cut into batches.
         """
-        if frames.device.type != "cpu" and _has_triton():
+        if frames.device.type != "cpu" and has_triton():
             return self._fused(frames, first_frame)[0]
         for transform, params in self.steps_of(frames, first_frame):
             frames = transform.transform(frames, params)
@@ -125,7 +125,7 @@ class EpisodeTransform:
 
 
 @cache
-def _has_triton() -> bool:
+def has_triton() -> bool:
     """Whether Triton can compile kernels here; without it, a card goes through the twins in plain torch."""
     compiler = os.environ.get("CC") or which("gcc") or which("clang")
     if find_spec("triton") is not None and compiler:

@@ -8,7 +8,9 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -24,9 +26,16 @@ from augmentation_worker.media.video.gpu.surface_encoder import encodes_surfaces
 from augmentation_worker.media.video.gpu.work_queue import new_queue
 from augmentation_worker.media.video.properties import VideoProperties
 from augmentation_worker.media.video.segment import VideoSegment
-from augmentation_worker.transforms.pipeline import EpisodeTransform
+from augmentation_worker.transforms.pipeline import EpisodeTransform, has_triton
 
 _log = logging.getLogger(__name__)
+
+KERNELS = "augmentation_worker.transforms.cuda.fused_copies"
+"""The module of the kernels, which imports Triton; it is imported when a GPU is used, and not before."""
+
+Augment = Callable[[torch.Tensor, int], list[torch.Tensor]]
+"""Frames on a device, uint8 [N, 3, H, W], and the index of the first of them → those of each copy, in memory of their
+own."""
 
 _compared: set[tuple[object, ...]] = set()
 """Kinds of copies whose pixels were found to be the CPU's."""
@@ -86,7 +95,7 @@ class GpuEpisode:
             return self._make(None)
 
     def _make(self, gpu_colors: GpuColors | None) -> list[GpuCopyWriter]:
-        pipelines = [pipeline for _, pipeline in self.copies]
+        augment = augmentation_of([pipeline for _, pipeline in self.copies], self.device)
         source = FrameSource(self.segment, self.properties, self.device, self.batch_size, gpu_colors)
         way = self._way(gpu_colors)
         self.made_by = f"decoded by {source.decoder}, {way.in_words}"
@@ -99,8 +108,7 @@ class GpuEpisode:
             for batch in self.stages.over(Stage.DECODE, source):
                 with self.stages.measure(Stage.TRANSFORM), transforms.use():
                     transforms.follow(batch.ready)
-                    augmented = [_augment(pipeline, batch) for pipeline in pipelines]
-                    self._compare(batch.frames, batch.first_frame, augmented)
+                    augmented = self._augment(augment, batch)
                 source.release(batch, transforms.mark())
                 for writer, frames in zip(writers, augmented, strict=True):
                     self._report(writer.submit(frames, batch.first_frame, transforms, downloads))
@@ -133,18 +141,25 @@ class GpuEpisode:
         )
         return GpuCopyWriter(path, encoder, way, self.segment.frames, self.batch_size, self.stages)
 
-    def _compare(self, frames: torch.Tensor, first_frame: int, augmented: Sequence[torch.Tensor]) -> None:
-        """Compare the first frame that each kind of copy gives here with the CPU's, once per process."""
-        if self.device.type != "cuda":
-            return
-        for (number, pipeline), made in zip(self.copies, augmented, strict=True):
-            kind = (tuple(name for name, _, _ in pipeline.steps), frames.shape[2:])
-            if kind in _compared:
-                continue
-            if not torch.equal(made[:1].cpu(), pipeline(frames[:1].cpu(), first_frame)):
+    def _augment(self, augment: Augment, batch: SourceBatch) -> list[torch.Tensor]:
+        """Augmented frames of each copy, in memory of their own; those of a new kind are compared with the CPU's."""
+        kinds = [(tuple(name for name, _, _ in pipeline.steps), batch.frames.shape[2:]) for _, pipeline in self.copies]
+        if self.device.type == "cpu" or _compared.issuperset(kinds):
+            return augment(batch.frames, batch.first_frame)
+        try:
+            made = augment(batch.frames, batch.first_frame)
+            first = [frames[:1].cpu() for frames in made]
+        except (
+            Exception
+        ) as error:  # whatever a compiler or driver raises: if the cause is another, the CPU meets it too
+            raise GpuDiffers(f"the GPU fails: {type(error).__name__}: {error}") from error
+        source = batch.frames[:1].cpu()
+        for (number, pipeline), frame in zip(self.copies, first, strict=True):
+            if not torch.equal(frame, pipeline(source, batch.first_frame)):
                 names = ", ".join(pipeline.parameters)
-                raise GpuDiffers(f"copy {number} ({names}): the GPU's pixels of frame {first_frame} are not the CPU's")
-            _compared.add(kind)
+                raise GpuDiffers(f"copy {number} ({names}): the GPU's pixels of frame {batch.first_frame} are others")
+        _compared.update(kinds)
+        return made
 
     def _report(self, frames: int) -> None:
         """Count frames, and report those that were not reported in an attempt before."""
@@ -154,7 +169,13 @@ class GpuEpisode:
             self.on_frames(news)
 
 
-def _augment(pipeline: EpisodeTransform, batch: SourceBatch) -> torch.Tensor:
-    """Augmented frames, contiguous, in memory of their own: the batch's is written again."""
-    made = pipeline(batch.frames, batch.first_frame).contiguous()
-    return made.clone() if made.data_ptr() == batch.frames.data_ptr() else made
+def augmentation_of(pipelines: Sequence[EpisodeTransform], device: torch.device) -> Augment:
+    """What augments the copies of an episode: on a GPU all of them at once, where its kernels are."""
+
+    def one_by_one(frames: torch.Tensor, first_frame: int) -> list[torch.Tensor]:
+        made = [pipeline(frames, first_frame).contiguous() for pipeline in pipelines]
+        return [each.clone() if each.data_ptr() == frames.data_ptr() else each for each in made]
+
+    if device.type == "cpu" or not has_triton():
+        return one_by_one
+    return cast(Augment, import_module(KERNELS).FusedCopies(pipelines))
