@@ -1,11 +1,12 @@
-"""The loops over pixels on the CPU, compiled by numba when a machine first uses them (one to two seconds each).
+"""The loops over pixels on the CPU, compiled by numba: ahead in an image, else when a machine first uses them.
 
 Integers only, so that the result is the same on every processor; each has a twin in plain torch for other devices,
 in the module of the transform that uses it. They release the GIL: every copy of an episode has its own thread.
 """
 
-import numba
 import numpy as np
+
+from augmentation_worker.transforms.kernel_target import kernel_compiler
 
 # Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, table 2 and section 3.
 PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -28,8 +29,7 @@ RECIPROCAL_BITS = 22
 SHARPNESS_BITS = 16
 """The greatest sum fits 31 bits: 13 x 255 x 2**16, and at a factor of 10 another 9 x 8 x 255 x 2**16."""
 
-_compiled = numba.njit(nogil=True, cache=True)
-"""Cached next to this file, or in the user's cache where that is read-only; a pod has none to begin with."""
+_compiled = kernel_compiler()
 
 
 @_compiled

@@ -1,7 +1,8 @@
-"""The loops of resampling on the CPU, compiled by numba when a machine first uses them; see `kernels` for why."""
+"""The loops of resampling on the CPU, compiled by numba; see `kernels` for why."""
 
-import numba
 import numpy as np
+
+from augmentation_worker.transforms.kernel_target import kernel_compiler
 
 PLACE_BITS = 8
 """Places in the source are counted in 1/256 of a pixel."""
@@ -17,7 +18,7 @@ _HALF_WEIGHT = np.int32(1 << (2 * WEIGHT_BITS - 1))
 _FRAMES_AT_ONCE = 4
 """For which weights are computed once: more of them would not fit the cache."""
 
-_compiled = numba.njit(nogil=True, cache=True)
+_compiled = kernel_compiler()
 
 
 @_compiled
