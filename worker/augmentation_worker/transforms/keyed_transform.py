@@ -22,11 +22,7 @@ Interval = tuple[float, float]
 """Least and greatest value, both included."""
 
 
-_Module: Any = torch.nn.Module
-"""Untyped: `apply` of a transform is about frames, not about the modules inside of it."""
-
-
-class KeyedTransform(_Module):  # type: ignore[misc]
+class KeyedTransform(torch.nn.Module):
     """A torchvision transform of uint8 images and videos [..., 3, H, W], on CPU or CUDA, the same pixels on both.
 
     It works in a training pipeline as it is, as torchvision's v2.Transform does. Everything passed in one call gets the
