@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.random import Philox
 from numpy.typing import NDArray
+from torchvision import tv_tensors
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
@@ -15,7 +16,6 @@ from augmentation_worker.transforms import kernels
 from augmentation_worker.transforms.blur import BlurParameters
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
-from augmentation_worker.transforms.training_pipeline import is_tv_tensor, values_of_mask
 
 KINDS, IMAGES = ("color", "noise"), "images"
 KEPT = 255
@@ -135,7 +135,7 @@ class Background(KeyedTransform):
             image = names[min(int(chosen * len(names)), len(names) - 1)]
             covering = self.images.load(image)
         background = BackgroundParameters(kind, softness, (red, green, blue), key, image, left, top, covering)
-        masks = [kept_by(each) for each in flat_inputs if is_tv_tensor(each, "Mask")]
+        masks = [kept_by(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
         passed = {"mask": masks[0]} if masks else {}
         return {"background": background, "behind": Behind(background.pixels), **passed}
 
@@ -178,9 +178,9 @@ class Behind:
         return made
 
 
-def kept_by(mask: torch.Tensor) -> NDArray[np.uint8]:
+def kept_by(mask: tv_tensors.Mask) -> NDArray[np.uint8]:
     """uint8 [N, H, W]: 255 where a torchvision mask is not 0, else 0."""
-    values = values_of_mask(mask)
+    values = mask.as_subclass(torch.Tensor).cpu().numpy()
     return np.where(values.reshape(-1, *values.shape[-2:]) != 0, np.uint8(KEPT), np.uint8(0))
 
 

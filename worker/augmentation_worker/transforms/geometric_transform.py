@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torchvision import tv_tensors
 from typing_extensions import override
 
 from augmentation_worker.transforms.drift import Drift
@@ -14,7 +15,6 @@ from augmentation_worker.transforms.homography import IDENTITY, Homography, prod
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Interval, KeyedTransform, check_frames
 from augmentation_worker.transforms.resampler import EDGE, Resampling
-from augmentation_worker.transforms.training_pipeline import is_tv_tensor, values_of_mask, wrap_like
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ class GeometricTransform(KeyedTransform):
 
     @override
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        if is_tv_tensor(inpt, "BoundingBoxes", "KeyPoints"):
+        if isinstance(inpt, tv_tensors.BoundingBoxes | tv_tensors.KeyPoints):
             kind = type(inpt).__name__
             raise TypeError(f"{type(self).__name__} does not move {kind}: leave them out, or use torchvision's own")
-        if is_tv_tensor(inpt, "Mask"):
+        if isinstance(inpt, tv_tensors.Mask):
             if self.drift:
                 raise TypeError(f"{type(self).__name__} moves no masks where it drifts: set drift to 0")
-            followed = Geometry(((self, params),)).follow(values_of_mask(inpt), 0)
-            return wrap_like(torch.from_numpy(followed).to(inpt.device), inpt)
+            followed = Geometry(((self, params),)).follow(inpt.cpu().numpy(), 0)
+            return tv_tensors.wrap(torch.from_numpy(followed).to(inpt.device), like=inpt)
         return super().transform(inpt, params)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
@@ -32,8 +33,6 @@ class Jpeg(KeyedTransform):
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg  # noqa: PLC0415  # see training_pipeline
-
         decoded = [
             decode_jpeg(encode_jpeg(frame, quality=params["quality"]), mode=ImageReadMode.RGB)
             for frame in frames.cpu().contiguous()

@@ -4,16 +4,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import torch
+from torchvision import tv_tensors
+from torchvision.transforms import v2
 
 from augmentation_api.model import Model
 from augmentation_api.transforms import Range
 from augmentation_worker.transforms.keyed_random import KeyedRandom
-from augmentation_worker.transforms.training_pipeline import (
-    ANNOTATIONS,
-    call_as_torchvision,
-    is_tv_tensor,
-    wrap_like,
-)
 
 CHANNELS = 3
 Description = dict[str, float | int | str]
@@ -22,12 +18,12 @@ Interval = tuple[float, float]
 """Least and greatest value, both included."""
 
 
-class KeyedTransform(torch.nn.Module):
+class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
     """A torchvision transform of uint8 images and videos [..., 3, H, W], on CPU or CUDA, the same pixels on both.
 
-    It works in a training pipeline as it is, as torchvision's v2.Transform does. Everything passed in one call gets the
-    same parameters; bounding boxes, masks and key points pass through. Subclasses sample in `make_params` and change
-    pixels in `apply`. Their arguments are the fields of their model in the job's spec, with the same defaults.
+    It works in a training pipeline as it is. Everything passed in one call gets the same parameters; bounding boxes,
+    masks and key points pass through. Subclasses sample in `make_params` and change pixels in `apply`. Their
+    arguments are the fields of their model in the job's spec, with the same defaults.
 
     Attributes:
         of_scene: whether the values belong to the scene, so that all its cameras get the same, or to a camera.
@@ -84,14 +80,6 @@ class KeyedTransform(torch.nn.Module):
         """Whether `apply` reads `first_mask` of its params: uint8 [1, H, W], the same of the episode's first frame."""
         return False
 
-    def forward(self, *inputs: Any) -> Any:
-        """The inputs with their images changed, nested as they were, as torchvision's transforms take them."""
-        return call_as_torchvision(self.make_params, self.transform, *inputs)
-
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Sample what `apply` needs to know, from the inputs of a call, those of a job being none."""
-        raise NotImplementedError
-
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         """The frames, changed; the input is left as it is.
 
@@ -117,7 +105,7 @@ class KeyedTransform(torch.nn.Module):
         frames = inpt.as_subclass(torch.Tensor)
         check_frames(frames)
         changed = self.apply(frames.reshape(-1, *frames.shape[-3:]), params).view(frames.shape)
-        return wrap_like(changed, inpt)
+        return tv_tensors.wrap(changed, like=inpt) if isinstance(inpt, tv_tensors.TVTensor) else changed
 
     def _uniform(self, low: float, high: float) -> float:
         """A number in [low, high]."""
@@ -166,7 +154,9 @@ def _uniform(random: KeyedRandom | None, low: float, high: float) -> float:
 
 def is_image(inpt: Any) -> bool:
     """Whether a transform changes it: tensors, but not those that torchvision knows as annotations."""
-    return isinstance(inpt, torch.Tensor) and not is_tv_tensor(inpt, *ANNOTATIONS)
+    return isinstance(inpt, torch.Tensor) and not isinstance(
+        inpt, tv_tensors.BoundingBoxes | tv_tensors.Mask | tv_tensors.KeyPoints
+    )
 
 
 def check_frames(frames: torch.Tensor) -> None:

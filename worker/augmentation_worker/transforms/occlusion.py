@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.random import Philox
 from numpy.typing import NDArray
+from torchvision import tv_tensors
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
 from augmentation_worker.transforms.background import kept_by
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
-from augmentation_worker.transforms.training_pipeline import is_tv_tensor
 
 KINDS = ("solid", "mean", "noise")
 AVOID_MASK, ON_MASK = "avoidMask", "onMask"
@@ -119,7 +119,7 @@ class Occlusion(KeyedTransform):
         kind = self._kind(self.kind, KINDS)
         patches = tuple(self._patch() for _ in range(self._integer(*self.patches)))
         red, green, blue = (min(255, max(0, int(value * 255 + 0.5))) for value in self._mean(flat_inputs))
-        masks = [kept_by(each) for each in flat_inputs if is_tv_tensor(each, "Mask")]
+        masks = [kept_by(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
         passed = {"mask": masks[0], "first_mask": masks[0][:1]} if masks else {}
         return {"occlusion": OcclusionParameters(kind, patches, (red, green, blue)), **passed}
 
