@@ -1,7 +1,7 @@
 """Measures what a frame costs on this machine, for the model that says what a job will take (decision 0071).
 
     python -m benchmarks.calibrate_estimate            # measure (under two minutes) and compare with the model
-    python -m benchmarks.calibrate_estimate --write    # and make what was measured the model's figures
+    python -m benchmarks.calibrate_estimate --write    # and make it the figures of the model
 
 Measured by processor time, of all threads, on generated footage of three kinds (a still camera; one that pans over a
 texture; the same with a sensor's noise), on a quarter of it and on PushT's, of 224x224 pixels:
@@ -19,6 +19,8 @@ AugmentationClass for nodes like this one.
 import argparse
 import json
 import platform
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -401,8 +403,8 @@ def overhead(figures: Figures, episodes: Sequence[WholeEpisode]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=24, help="of each kind of footage (default: 24)")
-    parser.add_argument("--rounds", type=int, default=2, help="of which the best counts (default: 2)")
+    parser.add_argument("--frames", type=int, default=12, help="of each kind of footage (default: 12)")
+    parser.add_argument("--rounds", type=int, default=1, help="of which the best counts (default: 1)")
     parser.add_argument("--write", action="store_true", help=f"make them the model's figures: {FILE}")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -430,11 +432,13 @@ def main() -> None:
         tables=[document.Table(f"{usable_cores()} cores", columns, rows)],
     )
     published.print()
-    published.write("calibrate_estimate")
+    published.write("estimate")
     print(f"relativeSpeed of this machine's cores: {speed:.2f}")
     if options.write:
         STORED.write_text(_encoded(replace(figures, measurements=tuple(measurements))))
         print(f"written: {STORED.relative_to(document.CHECKOUT)}")
+        # In a process of its own, which reads what was written.
+        subprocess.run([sys.executable, "-m", "benchmarks.choosing_nodes"], check=True)
 
 
 def _encoded(figures: Figures) -> str:

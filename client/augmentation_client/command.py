@@ -332,12 +332,19 @@ def _show_job(job: JobStatus, output: str) -> None:
         ("job", str(job.job_id)),
         ("status", job.status),
         ("phase", job.current_phase),
-        ("progress", f"{job.progress.percent}%"),
+        ("progress", _progress(job)),
         ("placed on", placed),
         ("dataset", job.augmented_dataset_id),
         ("page", job.output.url if job.output else None),
         ("error", job.error),
     )
+
+
+def _progress(job: JobStatus) -> str:
+    seconds, price = job.progress.estimated_seconds_remaining, job.progress.estimated_price
+    left = [] if seconds is None else [f"about {seconds / 60:.1f} minutes left"]
+    cost = [] if price is None else [f"price about {price:.2f}"]
+    return ", ".join([f"{job.progress.percent}%", *left, *cost])
 
 
 def _show(output: str, answer: BaseModel, *rows: tuple[str, str | None]) -> None:

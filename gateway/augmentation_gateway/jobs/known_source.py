@@ -6,6 +6,7 @@ that job stands in its status, for whoever may see the job.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -16,6 +17,9 @@ from augmentation_gateway.credentials.job_access import visible
 from augmentation_gateway.credentials.keys import ApiKey, Right
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.entries import legible, slices
+
+MOST_LOOKED_AT: Final = 100
+"""Jobs on a dataset, the newest, that are parsed for one estimate."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,23 @@ async def known_source(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec)
         return None
     jobs = gateway.view.jobs_in(key.namespace)
     dataset = JobRecord({"spec": {"source": spec.source.to_wire()}}).dataset_id
-    found: list[tuple[str, KnownSource]] = []
+    readers: list[JobRecord] = []
     async for some in slices(jobs.records() if jobs is not None else ()):
-        of_dataset = [job for job in visible(key, some) if job.dataset_id == dataset]
-        found += [(job.created, known) for job, known in legible(of_dataset, lambda job: _known(job, spec)) if known]
-    # Of two jobs the one that has read exactly what this one selects.
-    return max(found, key=lambda each: (not each[1].assumes_equal_episodes, each[0]), default=("", None))[1]
+        readers += [job for job in visible(key, some) if job.dataset_id == dataset and _has_streams(job)]
+    newest = sorted(readers, key=lambda job: job.created, reverse=True)[:MOST_LOOKED_AT]
+    near: KnownSource | None = None
+    async for some in slices(newest):
+        for _, known in legible(some, lambda job: _known(job, spec)):
+            if known is not None and not known.assumes_equal_episodes:
+                return known
+            near = near or known
+    return near
+
+
+def _has_streams(record: JobRecord) -> bool:
+    """Whether a job has read how its cameras are stored. Without parsing its status: thousands are looked through."""
+    source = (record.raw.get("status") or {}).get("source")
+    return isinstance(source, dict) and bool(source.get("streams"))
 
 
 def _known(record: JobRecord, spec: AugmentationJobSpec) -> KnownSource | None:

@@ -215,3 +215,10 @@ def test_estimate_of_a_described_dataset_reads_nothing(capsys: pytest.CaptureFix
     assert gateway.requests[0].url.params["source_frames"] == "1000"
     assert run(ScriptedGateway(tried(None, "no job has read a/b")), "estimate", "--dataset", "a/b", "--no-read") == 2
     assert "no job has read a/b" in capsys.readouterr().err
+
+
+def test_get_shows_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = {"percent": 40, "estimated_seconds_remaining": 90, "estimated_price": 1.234}
+    gateway = ScriptedGateway(reply(200, {**STATUS, "status": "running", "progress": progress}))
+    assert run(gateway, "get", JOB_ID) == 0
+    assert "40%, about 1.5 minutes left, price about 1.23" in capsys.readouterr().out

@@ -4,11 +4,12 @@ import json
 import re
 import signal
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.integration.control_plane import CHECKOUT
+from tests.integration.control_plane import CHECKOUT, ControlPlane
 from tests.integration.gateway.conftest import PROJECT_ID
 from tests.integration.gateway.jobs import JOBS, eventually
 from tests.integration.gateway.page.cluster import Jobs, Json
@@ -18,6 +19,15 @@ NEW = "/#/new"
 DRAWN = {
     "state": "completed",
     "currentPhase": "resolve",
+    "source": {
+        "episodes": 100,
+        "frames": 30_000,
+        "cameras": ["top"],
+        "selectedEpisodes": 100,
+        "selectedFrames": 30_000,
+        "maxShards": 100,
+        "streams": [{"cameras": 1, "codec": "av1", "height": 480, "width": 640, "bytesPerFrame": 5000}],
+    },
     "preview": {
         "mediaType": "image/png",
         "image": b64encode((CHECKOUT / "docs" / "preview.png").read_bytes()).decode(),
@@ -103,6 +113,8 @@ def test_transforms_are_ordered_with_their_own_numbers_of_versions(visitor: Visi
     page.locator('[name="blur_type"]').select_option("motion")
     expect(verdict(page)).to_have_text("Ready to start.")
     page.get_by_role("tab", name="curl").click()
+    # It was ready before, too: the newest check is the one whose request is shown.
+    expect(page.get_by_role("group", name="curl")).to_contain_text("motion")
     curl = page.get_by_role("group", name="curl").inner_text()
     body = json.loads(curl[curl.index("{") : curl.rindex("}") + 1])
     assert body == {
@@ -228,7 +240,22 @@ def test_form_reports_unavailable_gateway_and_keeps_its_values(visitor: Visitor,
     expect(verdict(page)).to_have_text("Ready to start.")
 
 
-def test_preview_is_drawn_and_redrawn_as_parameters_change(visitor: Visitor, jobs: Jobs) -> None:
+@pytest.fixture
+def default_class(granted: ControlPlane) -> Iterator[None]:
+    """A class that jobs of the page get."""
+    resource = {
+        "apiVersion": "augmentation.dev/v1alpha1",
+        "kind": "AugmentationClass",
+        "metadata": {"name": "page-cpu"},
+    }
+    placements = [{"name": "spot", "pricePerHour": 3.6}]
+    spec = {"type": "deterministic", "default": True, "image": "none", "placements": placements}
+    granted.kubectl("apply", "--server-side", "-f", "-", manifest={**resource, "spec": spec})
+    yield
+    granted.kubectl("delete", "augmentationclass", "page-cpu")
+
+
+def test_preview_is_drawn_and_redrawn_as_parameters_change(visitor: Visitor, jobs: Jobs, default_class: None) -> None:
     visitor.expected_complaints = ["422"]
     visitor.sign_in(address=NEW)
     page = visitor.page
@@ -239,9 +266,13 @@ def test_preview_is_drawn_and_redrawn_as_parameters_change(visitor: Visitor, job
     panel.get_by_label("Episode to show").press("Enter")
     first = preview_of(jobs, "lab/drawn")
     assert first["spec"]["preview"] == {"episode": 3}
+    estimate = page.get_by_role("region", name="Estimate")
+    expect(estimate).to_contain_text("Preview reads it")
     jobs.set_status(first["metadata"]["name"], DRAWN)
     expect(panel.get_by_role("status")).to_contain_text("Drawn in")
     expect(panel.get_by_role("img")).to_be_visible()
+    expect(estimate).to_contain_text("90,000")
+    expect(estimate).to_contain_text(re.compile(r"spot.*\d+[ms] on 5 pods of 4 cores, price \d+\.\d\d"))
     panel.get_by_label("Redraw on changes").check()
     write(page, augment_brightness_max="40")
     second = preview_of(jobs, "lab/drawn", known=[first])
