@@ -35,7 +35,7 @@ CHAOS_JOBS ?= 50
 JOBS ?= 10000
 EPISODES ?= 2000
 # What `make bench` measures; BENCHMARKS=growth for one of them.
-BENCHMARKS ?= augment_video growth calibrate_estimate
+BENCHMARKS ?= augment_video codecs growth calibrate_estimate
 SCALE_EPISODES ?= 1000 10000 100000
 # A machine with a GPU may have a Python with torch that is not to be changed, and reach no package index.
 GPU_SETUP = $(if $(filter $(BIN)/python,$(PY)),setup)
@@ -226,6 +226,10 @@ bench-report: setup ## write docs/performance.md from what was measured last
 bench-gpu: $(GPU_SETUP) ## measure transforms and whole episodes on an NVIDIA GPU, and other libraries beside; PY=python3 as for test-gpu
 	@PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.gpu
 	@if [ -f build/bench/gpu.json ]; then PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.report --take; fi
+
+.PHONY: bench-codecs
+bench-codecs: setup lerobot ## measure time, bytes, quality and random reads of codecs, presets and profiles; SHORT=1: in a minute
+	@$(PY) -m benchmarks.codecs $(if $(SHORT),--short)
 
 .PHONY: bench-store
 bench-store: setup ## measure a whole job in an S3 store on loopback against the same in folders, in one run

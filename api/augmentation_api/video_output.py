@@ -183,8 +183,8 @@ class VideoOutput(Model):
     )
     preset: VideoPreset | None = Field(
         None,
-        description="Preset of the encoder. av1: a number, 0 to 13; higher is faster and larger, but with gop 2 11, 12 "
-        f"and 13 write the same bytes. h264, hevc: {', '.join(_X26_PRESETS)}; the first is fastest and largest. "
+        description="Preset of the encoder. av1: a number, 0 to 13; higher is faster and larger, but 11, 12 and 13 "
+        f"write the same bytes. h264, hevc: {', '.join(_X26_PRESETS)}; the first is fastest and largest. "
         "Setting it disables the hardware encoder. Default: the profile's.",
     )
     encoder: EncoderChoice = Field(

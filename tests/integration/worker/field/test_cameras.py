@@ -83,7 +83,8 @@ def codecs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, LocalR
         path = source / "videos" / codec / FIRST
         reencode(path, encoding)
         wrong = {"video.codec": "h264", "video.pix_fmt": "yuv420p", "video.height": 9, "video.width": 9, "video.g": 30}
-        declare(source, codec, shape=[480, 640, 3], info={**wrong, "video.fast_decode": 1, "is_depth_map": False})
+        claimed = {"video.fast_decode": 1, "video.extra_options": {"tune": "film"}, "is_depth_map": False}
+        declare(source, codec, shape=[480, 640, 3], info={**wrong, **claimed})
     turn(source / "videos/mpeg4" / FIRST)
     run = job_of(root, source, augmentation={**IDENTITY, "episodes": "0"}, output={"video": {"crf": 8}})
     run.run_all()
@@ -103,11 +104,13 @@ def test_videos_of_every_codec_are_augmented_and_info_says_what_they_became(
         assert made["video.pix_fmt"] == ("yuv420p10le" if codec in ("h264", "hevc") else "yuv420p")
         kept = codec == "h264"  # only there is what info.json records of the files that are there
         assert (entry["info"]["video.g"], entry["info"]["video.fast_decode"]) == ((30, 1) if kept else (2, 0))
+        assert entry["info"]["video.extra_options"] == {}
         before, after = decoded(file_of(source, codec, 0))[: LENGTHS[0]], decoded(file_of(folder, codec, 1))
         assert np.abs(before.astype(int) - after).mean() < 3, codec
         assert abs(before.mean() - after.mean()) < 1.5, codec
     words = said(run)
     assert "become av1 in augmented copies (spec.output.video.codec may be av1, h264, hevc): mpeg4 (mpeg4)" in words
+    assert "augmented copies are written without (video.extra_options): " in words
     assert "names another codec than the files have" in words
     assert "vp9 (h264, is vp9)" in words
     assert "hevc (10 bits, stored as yuv420p10le)" in words

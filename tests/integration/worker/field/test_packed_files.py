@@ -22,12 +22,18 @@ from tests.lerobot_check import Expected, check_all_open_in_lerobot
 
 TOP, SIDE = "observation.images.top", "observation.images.side"
 LENGTHS, COPIES = (7, 5, 1, 6), 3
+WRITTEN: list[tuple[float, dict[str, str], tuple[object, ...]]] = [
+    (30, {"profile": "small"}, ("av1", 32, 10, 8)),
+    (29.97, {"profile": "fast"}, ("h264", None, None, None)),  # as the source, whose entry has no numbers
+    (12.5, {"codec": "hevc"}, ("hevc", 28, 2, None)),
+]
+"""By frame rate: what the spec says of the videos, and what info.json then says of their codec, crf, gop and preset."""
 
 
-def made(folder: Path, name: str, source: Path, codec: str) -> Path:
+def made(folder: Path, name: str, source: Path, video: dict[str, str]) -> Path:
     spec: dict[str, Any] = {
         "augmentation": {"copies": COPIES, "seed": 3, "transforms": ["lighting"]},
-        "output": {"video": {"codec": codec}},
+        "output": {"video": video},
     }
     run_of(folder / f"job-{name}", source, folder / name, **spec).run_all(1)
     return folder / name
@@ -64,7 +70,7 @@ def recorded_with_the_last_one_turned(folder: Path) -> Path:
 
 def check_turned(folder: Path, source: Path) -> Expected:
     """One file holds what looks alike, the next one, under the number kept free for it, what does not."""
-    made(folder, "turned", source, "h264")
+    made(folder, "turned", source, {"codec": "h264"})
     result = folder / "turned"
     added = episodes(result).to_pylist()[len(LENGTHS) :]
     before, after = (list(group) for group in (added[:-COPIES], added[-COPIES:]))
@@ -85,14 +91,17 @@ def test_every_frame_of_a_packed_file_is_where_lerobot_looks_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = []
-    for fps, codec in ((30, "av1"), (29.97, "h264"), (12.5, "hevc")):
+    for fps, video, said in WRITTEN:
         monkeypatch.setattr(lerobot_recorder, "FPS", fps)
+        codec = str(said[0])
         folder, rate = tmp_path / codec, Fraction(str(fps))
         source = record(folder / "source", "v3.0", {TOP: Kind.VIDEO, SIDE: Kind.VIDEO}, LENGTHS)
-        packed = made(folder, "packed", source, codec)
+        packed = made(folder, "packed", source, video)
         info = json.loads((source / "meta/info.json").read_text())
+        entry = json.loads((packed / "meta/info.json").read_text())["features"][TOP]["info"]
+        assert tuple(entry.get(f"video.{key}") for key in ("codec", "crf", "g", "preset")) == said
         (source / "meta/info.json").write_text(json.dumps({**info, "video_files_size_in_mb": 1e-6}))
-        alone = made(folder, "alone", source, codec)
+        alone = made(folder, "alone", source, video)
         for camera in (TOP, SIDE):
             (one,) = new_videos(packed, camera)
             assert len(new_videos(alone, camera)) == len(LENGTHS)

@@ -181,11 +181,13 @@ def _warnings(metadata: DatasetMetadata, found: Sequence[_Found], spec: Augmenta
         for one in found
         if one.properties.bits > 8
     ]
+    optioned = [one.key for one in found if metadata.info.features[one.key].fact("video.extra_options")]
     audible = [one.key for one in found if one.properties.has_audio]
     warnings = {
         f"Videos in a codec that is not written become {DEFAULT_CODEC.name} in augmented copies "
         f"(spec.output.video.codec may be {CODEC_LIST})": unwritten if spec.output.video.named_codec is None else [],
         f"{INFO_PATH} names another codec than the files have; the result names that of its augmented videos": misnamed,
+        "Encoder options of the source that augmented copies are written without (video.extra_options)": optioned,
         "Videos of more than 8 bits per channel are augmented with 8": deep,
         "Videos with sound, which augmented copies do not have": audible,
     }

@@ -1,0 +1,271 @@
+"""What a video costs in each codec and preset: processor time, bytes, quality, and reading it at random.
+
+    python -m benchmarks.codecs [--short] [--footage FILE.mp4 ...]
+
+Frames are encoded as the worker encodes them, by one thread, and read by LeRobot's own loader (`.venv-lerobot`; without
+it that column is empty). Time is processor time of all threads, the best of rounds in which all take turns. Quality is
+FFmpeg's PSNR of the luma and its SSIM, of what is decoded against what was encoded.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import av.filter
+import numpy as np
+
+from augmentation_api.video_output import VideoOutput
+from augmentation_api.vocabulary import VideoCodec, VideoProfile
+from augmentation_worker.media.video.encoder import VideoEncoder
+from augmentation_worker.media.video.encoding import VideoEncoding
+from benchmarks.figures import CHECKOUT, Axis, Cell, Figures, Plot, Series, Table
+from benchmarks.footage import Footage, camera_footage, generated_footage, pusht_footage, read_footage
+
+LEROBOT_PYTHON = CHECKOUT / ".venv-lerobot" / "bin" / "python"
+FPS = 30
+GOPS = (2, 10)
+AV1_CRF = 30
+ENCODINGS = [
+    *(VideoEncoding(VideoCodec.AV1, crf=AV1_CRF, preset=preset) for preset in ("8", "10", "11", "12", "13")),
+    *(VideoEncoding(VideoCodec.H264, crf=22, preset=preset) for preset in ("ultrafast", "veryfast", "medium")),
+    *(VideoEncoding(VideoCodec.HEVC, crf=26, preset=preset) for preset in ("ultrafast", "medium")),
+]
+_ENCODERS = {VideoCodec.AV1: "SVT-AV1", VideoCodec.H264: "x264", VideoCodec.HEVC: "x265"}
+
+
+@dataclass
+class Trial:
+    """An encoding of some footage, and what is measured of it.
+
+    Attributes:
+        seconds: processor time of encoding a frame.
+        size: bytes per frame.
+        digest: of the encoded packets.
+        psnr: of the luma, dB.
+        ssim: of all planes; 1 is equal.
+        read_seconds: processor time of reading a frame at random; None without LeRobot's loader.
+    """
+
+    footage: Footage
+    encoding: VideoEncoding
+    path: Path
+    seconds: float = math.inf
+    size: float = 0
+    digest: str = ""
+    psnr: float = 0
+    ssim: float = 0
+    read_seconds: float | None = None
+
+    def encode(self) -> None:
+        """Encode the footage once more; the least time counts."""
+        frames = self.footage.frames
+        started = time.process_time()
+        with VideoEncoder(self.path, self.encoding, fps=FPS, width=frames[0].width, height=frames[0].height) as encoder:
+            for frame in frames:
+                encoder.encode(frame)
+        self.seconds = min(self.seconds, (time.process_time() - started) / len(frames))
+
+    def compare(self) -> None:
+        """Measure what was written last."""
+        with av.open(self.path) as container:
+            packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+        self.size = sum(map(len, packets)) / len(self.footage.frames)
+        self.digest = hashlib.sha256(b"".join(packets)).hexdigest()
+        frames = self.footage.frames
+        comparison = _Comparison(frames[0].width, frames[0].height)
+        with av.open(self.path) as container:
+            scores = [
+                comparison.score(decoded, original, number)
+                for number, (decoded, original) in enumerate(zip(container.decode(video=0), frames, strict=True))
+            ]
+        squared_error, self.ssim = np.mean(scores, axis=0).tolist()
+        self.psnr = 10 * math.log10(255**2 / squared_error)
+
+    def row(self) -> list[Cell]:
+        """Its row of a table."""
+        return [
+            f"{_ENCODERS[self.encoding.codec]} {self.encoding.preset or 'medium'} crf {self.encoding.crf:g}",
+            self.encoding.gop,
+            1000 * self.seconds,
+            self.size / 1024,
+            self.psnr,
+            self.ssim,
+            None if self.read_seconds is None else 1000 * self.read_seconds,
+        ]
+
+
+class _Comparison:
+    """FFmpeg's filters `psnr` and `ssim`, which compare two streams frame by frame."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._graphs = []
+        for name in ("psnr", "ssim"):
+            graph = av.filter.Graph()
+            inputs = [
+                graph.add_buffer(
+                    width=width, height=height, format=av.VideoFormat("yuv420p"), time_base=Fraction(1, FPS)
+                )
+                for _ in range(2)
+            ]
+            comparison, sink = graph.add(name), graph.add("buffersink")
+            for number, source in enumerate(inputs):
+                source.link_to(comparison, 0, number)
+            comparison.link_to(sink)
+            graph.configure()
+            self._graphs.append((graph, inputs, sink))
+
+    def score(self, decoded: av.VideoFrame, original: av.VideoFrame, number: int) -> tuple[float, float]:
+        """The squared error of the luma and the SSIM of all planes."""
+        found: dict[str, str] = {}
+        for _, inputs, sink in self._graphs:
+            for source, frame in zip(inputs, (decoded, original), strict=True):
+                frame.pts, frame.time_base = number, Fraction(1, FPS)
+                source.push(frame)
+            found |= sink.pull().metadata
+        return float(found["lavfi.psnr.mse.y"]), float(found["lavfi.ssim.All"])
+
+
+def read_at_random(trials: Sequence[Trial], reads: int, rounds: int) -> None:
+    """Let LeRobot's loader read frames of all videos at random; without it nothing is measured."""
+    if not LEROBOT_PYTHON.exists():
+        return
+    videos = [{"path": str(each.path), "fps": FPS, "frames": len(each.footage.frames)} for each in trials]
+    answer = subprocess.run(
+        [LEROBOT_PYTHON, CHECKOUT / "benchmarks" / "random_access.py", str(reads), str(rounds)],
+        input=json.dumps(videos),
+        capture_output=True,  # it warns where torchcodec finds no FFmpeg
+        text=True,
+        check=True,
+    )
+    for trial, seconds in zip(trials, json.loads(answer.stdout), strict=True):
+        trial.read_seconds = seconds
+
+
+def measure(footage: Sequence[Footage], encodings: Sequence[VideoEncoding], *, rounds: int, reads: int) -> list[Trial]:
+    """Encode, compare and read all footage in all encodings."""
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = [(each, encoding) for each in footage for encoding in encodings]
+        trials = [Trial(*pair, Path(folder) / f"{number}.mp4") for number, pair in enumerate(pairs)]
+        for _ in range(rounds):
+            for trial in trials:
+                trial.encode()
+        for trial in trials:
+            trial.compare()
+        read_at_random(trials, reads, rounds)
+    return trials
+
+
+def profile_encodings() -> dict[VideoProfile, VideoEncoding]:
+    """What each profile makes of a dataset as LeRobot records it."""
+    return {each: VideoEncoding().overridden_by(VideoOutput(profile=each)) for each in VideoProfile}
+
+
+def profile_rows(trials: Sequence[Trial]) -> list[list[Cell]]:
+    """What each profile costs on some footage, as a multiple of like-source."""
+    of_profile = {
+        profile: next(each for each in trials if each.encoding == encoding)
+        for profile, encoding in profile_encodings().items()
+    }
+    like = of_profile[VideoProfile.LIKE_SOURCE]
+    return [
+        [
+            like.footage.name,
+            profile.value,
+            each.seconds / like.seconds,
+            each.size / like.size,
+            each.psnr,
+            each.ssim,
+            each.read_seconds / like.read_seconds if each.read_seconds and like.read_seconds else None,
+        ]
+        for profile, each in of_profile.items()
+    ]
+
+
+def equal_presets(trials: Sequence[Trial], gop: int) -> list[str]:
+    """The presets of AV1 that wrote the same bytes on every footage as the preset before them, with that one."""
+    written: dict[str, list[str]] = {}
+    for trial in trials:
+        if trial.encoding.codec is VideoCodec.AV1 and trial.encoding.gop == gop and trial.encoding.crf == AV1_CRF:
+            written.setdefault(str(trial.encoding.preset), []).append(trial.digest)
+    ordered = sorted(written, key=int)
+    pairs = [(before, after) for before, after in pairwise(ordered) if written[before] == written[after]]
+    return sorted({preset for pair in pairs for preset in pair}, key=int)
+
+
+def same_bytes(trials: Sequence[Trial], gop: int) -> str:
+    """A sentence about presets of AV1 that are one."""
+    presets = equal_presets(trials, gop)
+    if not presets:
+        return f"With a key frame every {gop} frames each preset of SVT-AV1 writes other bytes."
+    return f"With a key frame every {gop} frames SVT-AV1 writes the same bytes with presets {', '.join(presets)}."
+
+
+def time_and_size(trials: Sequence[Trial]) -> Plot:
+    """A point for each encoding of some footage with a key frame every second frame."""
+    shown = [each for each in trials if each.encoding.gop == GOPS[0]]
+    return Plot(
+        f"Time against size, a key frame every {GOPS[0]} frames: {shown[0].footage.name}",
+        "scatter",
+        Axis("KiB a frame", [each.size / 1024 for each in shown]),
+        "ms a frame",
+        [
+            Series(name, [1000 * each.seconds if each.encoding.codec is codec else None for each in shown])
+            for codec, name in _ENCODERS.items()
+        ],
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true", help="few frames, one round: for development, in a minute")
+    parser.add_argument("--footage", type=Path, action="append", default=[], help="measure this video too")
+    options = parser.parse_args()
+    frames, rounds, reads = (12, 1, 5) if options.short else (60, 2, 20)
+    footage = [pusht_footage(frames), generated_footage(frames)]
+    if (camera := camera_footage(frames)) is not None:
+        footage.insert(0, camera)
+    footage += [read_footage(path, frames) for path in options.footage]
+    encodings = [replace(encoding, gop=gop) for gop in GOPS for encoding in ENCODINGS]
+    encodings += [each for each in profile_encodings().values() if each not in encodings]
+    measured = [
+        measure([each], encodings, rounds=rounds, reads=reads)
+        for clean in footage
+        for each in ((clean,) if clean.name.startswith("lerobot/pusht") else (clean, clean.noisy()))
+    ]
+    profiles = [
+        "footage", "profile", "encoding time", "bytes", "PSNR, dB", "SSIM", "random read"
+    ]  # fmt: skip
+    columns = [
+        "encoder", "key frame every", "ms a frame", "KiB a frame", "PSNR, dB", "SSIM", "ms a random read"
+    ]  # fmt: skip
+    figures = Figures(
+        title="Codecs and presets",
+        what="What a frame costs in each codec and preset: processor time of encoding, bytes, quality against what was "
+        "encoded, and processor time of reading one frame at random by LeRobot's loader (its decoder on PyAV). The "
+        "profiles of spec.output.video are multiples of like-source, here LeRobot's default: AV1, preset 12, crf 30, "
+        "a key frame every 2 frames.",
+        command="python -m benchmarks.codecs",
+        tables=[
+            Table("Profiles", profiles, [row for trials in measured for row in profile_rows(trials)]),
+            *(Table(trials[0].footage.name, columns, [each.row() for each in trials]) for trials in measured),
+        ],
+        plots=[time_and_size(trials) for trials in measured[:2]],
+        notes=[same_bytes([each for trials in measured for each in trials], gop) for gop in GOPS],
+        short=options.short,
+    )
+    figures.print()
+    figures.write("codecs")
+
+
+if __name__ == "__main__":
+    main()
