@@ -7,11 +7,12 @@ import av
 import numpy as np
 import pytest
 import torch
+from av.codec.hwaccel import HWAccel
 
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
-from augmentation_worker.media.video.gpu.nvdec import HardwareDecoder, decode_on_gpu, nv12_of, refusal_of
+from augmentation_worker.media.video.gpu.nvdec import TORCH_CONTEXT, HardwareDecoder, decode_on_gpu, nv12_of, refusal_of
 from augmentation_worker.media.video.planes import planes_of
 from augmentation_worker.media.video.segment import VideoSegment, decode_frames
 from tests.unit.worker.pixels.conftest import moving_scene
@@ -45,6 +46,12 @@ def test_a_codec_that_the_hardware_does_not_know_is_refused(tmp_path: Path) -> N
         container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
         container.mux(stream.encode(None))
     assert refusal_of(VideoSegment(path, 0, 1, 10), CUDA) == "NotImplementedError: NVDEC is not tried for ffv1"
+
+
+def test_ffmpeg_is_given_the_context_of_torch() -> None:
+    """PyAV's own default for frames that stay on a GPU is what FFmpeg refuses after torch."""
+    assert HWAccel("cuda", is_hw_owned=True).options == {"primary_ctx": "1"}
+    assert HWAccel("cuda", is_hw_owned=True, options=dict(TORCH_CONTEXT)).options == TORCH_CONTEXT
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU: what happens without one is not seen")

@@ -10,10 +10,11 @@ NVDEC may conceal without a word. An error that it reports is no verdict: the CP
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import av
@@ -34,6 +35,10 @@ NVDEC_PIX_FMT = "yuv420p"
 
 _NATIVE_DECODERS = {"h264": "h264", "hevc": "hevc", "vp9": "vp9", "av1": "av1"}
 """FFmpeg's own decoders by codec. Asked for AV1 it would take dav1d, which knows no hardware (torchcodec#443)."""
+
+TORCH_CONTEXT: Mapping[str, object] = MappingProxyType({"primary_ctx": "0", "current_ctx": "1"})
+"""Has FFmpeg work in the CUDA context that torch has made current. It would ask for the same one by `primary_ctx`, and
+refuse it for its flags, as torch has set it up before and otherwise (PyAV#2339)."""
 
 _TRIAL_FRAMES = 5
 
@@ -110,8 +115,11 @@ class HardwareDecoder:
     def _hardware(self) -> HWAccel | None:
         if self._device is None:
             return None
-        number = torch.cuda.current_device() if self._device.index is None else self._device.index
-        return HWAccel("cuda", device=str(number), allow_software_fallback=False, is_hw_owned=True)
+        # A first tensor makes the context current in this thread.
+        number = torch.zeros(1, device=self._device).device.index
+        return HWAccel(
+            "cuda", device=str(number), allow_software_fallback=False, options=dict(TORCH_CONTEXT), is_hw_owned=True
+        )
 
 
 def _try(segment: VideoSegment, device: torch.device) -> str | None:

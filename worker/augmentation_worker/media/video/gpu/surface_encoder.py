@@ -48,7 +48,9 @@ def frame_of_surface(layout: SurfaceLayout, surface: torch.Tensor) -> av.VideoFr
 @cache
 def _context(number: int) -> CudaContext:
     """torch's own context of a GPU, one for all frames: an encoder takes those of the context of its first."""
-    return CudaContext(device_id=number, primary_ctx=True)
+    # Asked for as the current one, as FFmpeg refuses it otherwise: see nvdec.TORCH_CONTEXT.
+    torch.zeros(1, device=torch.device("cuda", number))
+    return CudaContext(device_id=number, primary_ctx=False, current_ctx=True)
 
 
 @cache
