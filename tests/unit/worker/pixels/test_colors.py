@@ -1,8 +1,14 @@
+from pathlib import Path
+from typing import cast
+
 import av
 import numpy as np
 import pytest
 
-from augmentation_worker.media.video.colors import ColorConverter, ColorTags
+from augmentation_worker.media.video import colors as colors_module
+from augmentation_worker.media.video.colors import ColorConverter, ColorTags, has_kernels
+from augmentation_worker.media.video.planes import planes_of
+from augmentation_worker.media.video.thread_policy import same_scheduling
 
 from .conftest import SampleVideo, moving_scene
 
@@ -69,3 +75,85 @@ def test_colours_are_those_of_lerobots_reader_without_its_truncation(sample: Sam
     assert (shift < 2).all()
     # The rest is how chroma is interpolated at edges.
     assert np.quantile(np.abs(ours - theirs), 0.95) <= 4
+
+
+def noise_frame(height: int, width: int, matrix: int, color_range: int) -> av.VideoFrame:
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for place, plane in enumerate(planes_of(frame)):
+        plane[:] = np.random.default_rng(place).integers(0, 256, plane.shape, dtype=np.uint8)
+    frame.colorspace, frame.color_range = matrix, color_range
+    return frame
+
+
+def by_swscale(monkeypatch: pytest.MonkeyPatch) -> ColorConverter:
+    """A converter that uses no kernels."""
+    monkeypatch.setattr(colors_module, "has_kernels", lambda *_: False)
+    return ColorConverter()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (10, 54), (48, 64)])
+@pytest.mark.parametrize("color_range", [0, 1, 2])
+@pytest.mark.parametrize("matrix", [1, UNSPECIFIED, 4, 5, 6, 7, 9])
+def test_kernels_give_the_bits_of_swscale(
+    monkeypatch: pytest.MonkeyPatch, matrix: int, color_range: int, size: tuple[int, int]
+) -> None:
+    colors = ColorTags(matrix=matrix, range=color_range)
+    frame, other = noise_frame(*size, matrix, color_range), noise_frame(*size, matrix, color_range)
+    scene = np.random.default_rng(9).integers(0, 256, (3, *size), dtype=np.uint8)
+    converter = ColorConverter()
+    pixels, again = np.empty((3, *size), np.uint8), np.empty((3, *size), np.uint8)
+    converter.to_rgb(frame, pixels)
+    assert converter.siting_of(other) == "center"
+    other_planes = planes_of(other)
+    other_planes[0][:] = 255 - other_planes[0]
+    converter.to_rgb(other, again)
+    converted = converter.to_yuv(scene, "yuv420p", colors)
+
+    swscale = by_swscale(monkeypatch)
+    expected = np.empty((3, *size), np.uint8)
+    swscale.to_rgb(other, expected)
+    assert np.array_equal(again, expected)
+    scaled = swscale.to_yuv(scene, "yuv420p", colors)
+    assert all(map(np.array_equal, planes_of(converted), planes_of(scaled)))
+    assert (converted.colorspace, converted.color_range) == (scaled.colorspace, scaled.color_range)
+
+
+@pytest.mark.parametrize(("codec", "siting"), [("libx264", "left"), ("libsvtav1", "center")])
+def test_where_chroma_lies_in_decoded_frames_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, codec: str, siting: str, tmp_path: Path
+) -> None:
+    with av.open(tmp_path / "v.mp4", "w") as container:
+        stream = cast(av.VideoStream, container.add_stream(codec, rate=10))
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        black = flat_frame(16, 128, 128, ColorTags()).reformat(64, 64)
+        with same_scheduling():
+            for frame in (black, noise_frame(64, 64, UNSPECIFIED, 0), noise_frame(64, 64, UNSPECIFIED, 0), None):
+                container.mux(stream.encode(frame))
+    with av.open(tmp_path / "v.mp4") as container:
+        frames = list(container.decode(video=0))
+    converter = ColorConverter()
+    pixels = [np.empty((3, 64, 64), np.uint8) for _ in frames]
+    found = []
+    for frame, target in zip(frames, pixels, strict=True):
+        converter.to_rgb(frame, target)
+        found.append(converter.siting_of(frame))
+    assert found == [None, siting, siting]
+    swscale = by_swscale(monkeypatch)
+    expected = np.empty((3, 64, 64), np.uint8)
+    for frame, target in zip(frames, pixels, strict=True):
+        swscale.to_rgb(frame, expected)
+        assert np.array_equal(target, expected)
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "matrix", "height", "width"),
+    [
+        ("yuv444p", 1, 48, 64),
+        ("yuv420p10le", 1, 48, 64),
+        ("yuv420p", 8, 48, 64),
+        ("yuv420p", 1, 47, 64),
+        ("yuv420p", 1, 6, 64),
+    ],
+)
+def test_what_kernels_do_not_know_swscale_converts(pix_fmt: str, matrix: int, height: int, width: int) -> None:
+    assert not has_kernels(pix_fmt, ColorTags(matrix=matrix), height, width)

@@ -1,6 +1,7 @@
 """Turning YUV frames into RGB pixels and back, without shifting their colours."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import cache
 from typing import Any
 
 import av
@@ -8,21 +9,27 @@ import numpy as np
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from augmentation_worker.media.video import swscale
+
+KERNELS_PIX_FMT = "yuv420p"
+"""The pixel format that kernels convert; swscale converts the others."""
+
 UNSPECIFIED = 2
 """Code point for "not said" of matrix, primaries and transfer (ITU-T H.273, tables 2 to 4)."""
 
 FULL_RANGE = 2
 """FFmpeg's AVCOL_RANGE_JPEG: 0..255 rather than 16..235."""
 
+BT_470BG, SMPTE_170M = 5, 6
 SWSCALE_MATRIX = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
+    BT_470BG: Colorspace.ITU601,
+    SMPTE_170M: Colorspace.ITU601,
     7: Colorspace.SMPTE240M,
     9: Colorspace.BT2020,
 }
-"""H.273 matrix code points by swscale's names; BT.470BG (5) and SMPTE 170M (6) are both BT.601's."""
+"""H.273 matrix code points by swscale's names; BT.470BG and SMPTE 170M are both BT.601's."""
 
 TO_YUV = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 TO_RGB = TO_YUV | Interpolation.FULL_CHR_H_INT
@@ -56,20 +63,46 @@ class ColorTags:
 
 
 class ColorConverter:
-    """Converts the frames of one video; for use in one thread, as it keeps swscale's tables."""
+    """Converts the frames of one video; for use in one thread, as it keeps swscale's tables.
+
+    Frames of 8-bit 4:2:0, which nearly all videos have, go through kernels that give swscale's bits in a quarter of its
+    time. Where chroma lies in decoded frames (between pixels or on every other one) PyAV does not tell: swscale, which
+    knows it, converts the first ones, and is replaced once the kernels have shown how to give the same.
+    """
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
+        self._sitings: dict[tuple[int, ...], str | None] = {}
 
     def to_rgb(self, frame: av.VideoFrame, pixels: NDArray[np.uint8]) -> None:
         """Write a frame's colours, by the matrix and range that it is tagged with, into uint8 [3, H, W]."""
-        converted = self._reformatter.reformat(frame, format="gbrp", interpolation=int(TO_RGB), threads=1)
-        for rows, channel in zip(_planes(converted), GBRP_PLANES, strict=True):
-            pixels[channel] = rows
+        colors = ColorTags(int(frame.colorspace), int(frame.color_range))
+        if not has_kernels(frame.format.name, colors, frame.height, frame.width):
+            self._scale_to_rgb(frame, pixels)
+            return
+        siting = self.siting_of(frame)
+        if siting is not None:
+            _kernels().to_rgb(*_yuv_planes(frame), pixels, _to_rgb_factors(colors), siting == swscale.LEFT)
+            return
+        self._scale_to_rgb(frame, pixels)
+        if _key(frame) not in self._sitings:
+            self._find_siting(frame, colors, pixels)
+
+    def siting_of(self, frame: av.VideoFrame) -> str | None:
+        """One of `swscale.SITINGS`, if that of frames like this one is known."""
+        return self._sitings.get(_key(frame))
 
     def to_yuv(self, pixels: NDArray[np.uint8], pix_fmt: str, colors: ColorTags) -> av.VideoFrame:
         """A frame in `pix_fmt`, by the matrix and range of `colors`, from RGB uint8 [3, H, W]."""
-        frame = av.VideoFrame(pixels.shape[2], pixels.shape[1], "gbrp")
+        height, width = pixels.shape[1:]
+        if has_kernels(pix_fmt, colors, height, width):
+            frame = av.VideoFrame(width, height, pix_fmt)
+            _kernels().to_yuv(np.ascontiguousarray(pixels), *_yuv_planes(frame), _to_yuv_factors(colors))
+            # BT.470BG and SMPTE 170M are the same matrix: swscale says the latter.
+            frame.colorspace = SMPTE_170M if colors.matrix == BT_470BG else colors.matrix
+            frame.color_range = colors.range
+            return frame
+        frame = av.VideoFrame(width, height, "gbrp")
         for rows, channel in zip(_planes(frame), GBRP_PLANES, strict=True):
             rows[:] = pixels[channel]
         return self._reformatter.reformat(
@@ -80,6 +113,65 @@ class ColorConverter:
             interpolation=int(TO_YUV),
             threads=1,
         )
+
+    def _scale_to_rgb(self, frame: av.VideoFrame, pixels: NDArray[np.uint8]) -> None:
+        converted = self._reformatter.reformat(frame, format="gbrp", interpolation=int(TO_RGB), threads=1)
+        for rows, channel in zip(_planes(converted), GBRP_PLANES, strict=True):
+            pixels[channel] = rows
+
+    def _find_siting(self, frame: av.VideoFrame, colors: ColorTags, scaled: NDArray[np.uint8]) -> None:
+        """Remember which siting gives what swscale gave; None if there is none. A flat frame does not tell."""
+        found = []
+        for siting in swscale.SITINGS:
+            pixels = np.empty_like(scaled)
+            _kernels().to_rgb(*_yuv_planes(frame), pixels, _to_rgb_factors(colors), siting == swscale.LEFT)
+            if np.array_equal(pixels, scaled):
+                found.append(siting)
+        if len(found) < len(swscale.SITINGS):
+            self._sitings[_key(frame)] = found[0] if found else None
+
+
+def has_kernels(pix_fmt: str, colors: ColorTags, height: int, width: int) -> bool:
+    """Whether kernels give swscale's bits for frames like these, between 4:2:0 video and RGB."""
+    return (
+        pix_fmt == KERNELS_PIX_FMT
+        and swscale.has_matrix(colors.matrix)
+        and height % 2 == 0
+        and width % 2 == 0
+        and min(height, width) >= swscale.LEAST_SIDE
+    )
+
+
+def _key(frame: av.VideoFrame) -> tuple[int, ...]:
+    return frame.width, frame.height, int(frame.colorspace), int(frame.color_range)
+
+
+@cache
+def _kernels() -> Any:
+    from augmentation_worker.media.video import color_kernels  # noqa: PLC0415 (numba: only augment needs it)
+
+    return color_kernels
+
+
+@cache
+def _to_rgb_factors(colors: ColorTags) -> NDArray[np.int32]:
+    factors = swscale.yuv_to_rgb(colors.matrix, colors.range == FULL_RANGE)
+    return np.array(astuple(factors), dtype=np.int32)
+
+
+@cache
+def _to_yuv_factors(colors: ColorTags) -> NDArray[np.int32]:
+    factors = swscale.rgb_to_yuv(colors.matrix, colors.range == FULL_RANGE)
+    luma, chroma = factors.y_stretch, factors.chroma_stretch
+    return np.array([(*factors.y, *luma), (*factors.u, *chroma), (*factors.v, *chroma)], dtype=np.int32)
+
+
+def _yuv_planes(frame: av.VideoFrame) -> list[NDArray[np.uint8]]:
+    """The planes of a frame with a byte for each value, writable, uint8 [H, W] and twice [H / 2, W / 2]."""
+    return [
+        np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        for plane in frame.planes
+    ]
 
 
 def _planes(frame: av.VideoFrame) -> list[NDArray[Any]]:
