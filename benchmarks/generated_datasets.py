@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -133,6 +134,12 @@ def make_episodes(
 def encode_video(path: Path, frames: int, height: int, width: int) -> None:
     """A video as LeRobot encodes them: AV1, g=2, crf 30. A noisy gradient moves."""
     os.environ.setdefault("SVT_LOG", "1")  # else it prints its settings
+    # SVT-AV1 gives the thread that opens it real-time priority if it may, and processes started from there inherit it.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_encode, path, frames, height, width).result()
+
+
+def _encode(path: Path, frames: int, height: int, width: int) -> None:
     with av.open(path, "w") as container:
         stream = container.add_stream("libsvtav1", rate=FPS, options={"preset": "12", "crf": "30", "g": "2"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
