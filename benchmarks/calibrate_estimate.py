@@ -55,6 +55,8 @@ from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatisticsCollector
+from augmentation_worker.media.images.codec import ImageEncoding, decode_image, encode_image
+from augmentation_worker.media.images.header import ImageFormat
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
@@ -74,6 +76,8 @@ PRESETS = {
     VideoCodec.HEVC: ("ultrafast", "medium"),
 }
 LONGER_GOPS = (10, 30)
+AS_IT_WAS = "default"
+"""The one preset of images."""
 MOVING = 4
 """Pixels per frame by which what moves does so in footage of a still camera."""
 SAMPLES = 12
@@ -268,6 +272,19 @@ class Bench:
         halvings = (bytes_before - both(replace(default, crf=default.crf + more))[1]) / len(chosen) / log(2)
         return tuple(gops), round(more / halvings, 2)
 
+    def images(self, kind: ImageFormat) -> CodecFigures:
+        """Images in the rows of a dataset, in the source's own format."""
+        encoding, encoded, decoded = ImageEncoding(kind), [], []
+        for footage in self._footages:
+            frames = list(footage.frames[:SAMPLE_FRAMES])
+            contents = [encode_image(frame, encoding) for frame in frames]
+            size = sum(map(len, contents)) / KIBIBYTE / len(contents)
+            took = spent(lambda: [encode_image(frame, encoding) for frame in frames], self._rounds)  # noqa: B023
+            encoded.append(Observation(footage.megapixels, size, took / len(frames)))
+            took = spent(lambda: [decode_image(content) for content in contents], self._rounds)  # noqa: B023
+            decoded.append(Observation(footage.megapixels, size, took / len(frames)))
+        return CodecFigures(fit(decoded), {AS_IT_WAS: EncodingFigures(fit(encoded))}, default_preset=AS_IT_WAS)
+
     def transform(self, name: TransformName) -> TransformFigures:
         """A transform with its default ranges."""
         encoding = VideoEncoding.default(VideoCodec.AV1)
@@ -352,7 +369,7 @@ def measure(bench: Bench) -> Figures:
         each.name: bench.kibibytes(each.frames, VideoEncoding.default(VideoCodec.AV1)) for each in bench._footages
     }
     codecs = {codec.value: bench.codec(codec, reference) for codec in PRESETS}
-    images = {name: figures for name, figures in FIGURES.codecs.items() if name in ("png", "jpeg")}
+    images = {kind.value.lower(): bench.images(kind) for kind in (ImageFormat.PNG, ImageFormat.JPEG)}
     transforms: dict[TransformName, TransformFigures]
     transforms = {name: bench.transform(name) for name in TransformName if name is not TransformName.BACKGROUND}
     # It needs masks of the source; per pixel it does what occlusion does, for all of them.

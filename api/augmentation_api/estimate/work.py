@@ -98,13 +98,15 @@ class _StreamWork:
         relative_bytes = encoding.relative_bytes / _Encoding.of_source(stream, figures).relative_bytes
         frame, written = decoding.of_frame(megapixels, kibibytes), 0.0
         for applied in copies:
-            # By bytes of the source's own encoding: what a transform makes of them was measured with its defaults.
+            # By bytes of the source's own encoding: what a transform makes of them was measured with its defaults, and
+            # of videos; images are taken to stay as large as they are.
             becomes = kibibytes
             for name, share in applied:
                 transform = figures.transforms[name]
                 frame += share * transform.cost.of_frame(megapixels)
-                changed = transform.bytes_factor * becomes + transform.added_kibibytes * megapixels
-                becomes += share * (changed - becomes)
+                if stream.codec not in _IMAGES:
+                    changed = transform.bytes_factor * becomes + transform.added_kibibytes * megapixels
+                    becomes += share * (changed - becomes)
             becomes *= relative_bytes
             frame += figures.finish.of_frame(megapixels) + encoding.milliseconds(megapixels, becomes)
             written += becomes

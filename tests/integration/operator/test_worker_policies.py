@@ -64,6 +64,7 @@ SOURCE = SourceStatus(
     selected_frames=1000,
     min_shards=1,
     max_shards=10,
+    streams=[StreamStatus(cameras=2, codec="av1", height=480, width=640, bytes_per_frame=5000, preset="12", gop=2)],
 )
 PLANNED = OutputStatus(dataset_id="lab/result", url="https://hub.example/datasets/lab/result")
 PUBLISHED = OutputStatus(

@@ -6,9 +6,11 @@ import pytest
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_api.status import MOST_STREAMS, StreamStatus
+from augmentation_worker.formats.images.resolve import resolve as resolve_images
 from augmentation_worker.formats.lerobot.resolve import resolve
 from augmentation_worker.formats.streams import stream_status
 from augmentation_worker.storage.folder.source import FolderSource
+from tests.integration.worker.image_datasets import parquet_dataset
 from tests.integration.worker.lerobot_recorder import HEIGHT, WIDTH, Kind, record
 
 PUSHT = Path(__file__).parents[3] / "fixtures" / "pusht_v30"
@@ -56,3 +58,17 @@ def test_images_are_described_by_their_first_and_by_the_size_of_the_rows(tmp_pat
     assert streams["png"].bytes_per_frame > 0
     (chosen,) = streams_of(folder, cameras=["observation.images.wrist"]) or []
     assert (chosen.codec, chosen.cameras) == ("jpeg", 1)
+
+
+def test_columns_of_an_image_dataset_are_described_by_their_first_image(tmp_path: Path) -> None:
+    folder = parquet_dataset(tmp_path / "rows")
+    spec = AugmentationJobSpec.model_validate({"source": {"hub": {"repoID": "a/b"}}})
+    found = resolve_images(FolderSource(folder, "a/b"), spec, tmp_path / "scratch", None).source
+    streams = found.streams or []
+    assert sorted((stream.codec, stream.height, stream.width) for stream in streams) == [
+        ("jpeg", 20, 30),
+        ("jpeg", 24, 36),
+    ]
+    rows = sum(path.stat().st_size for path in folder.glob("data/*.parquet"))
+    assert found.frames is not None
+    assert all(stream.bytes_per_frame == rows // (3 * found.frames) for stream in streams), "of three columns of images"
