@@ -32,8 +32,6 @@ from pathlib import Path
 
 import torch
 
-from augmentation_api.spec import Augmentation
-from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.stage_clock import Stage, StageClock
 from augmentation_worker.media.video.encoder import VideoEncoder
@@ -42,26 +40,18 @@ from augmentation_worker.media.video.episode import EncodedEpisode, encode_copie
 from augmentation_worker.media.video.gpu.episode import augmentation_of
 from augmentation_worker.media.video.nvenc import prefer_nvenc
 from augmentation_worker.media.video.segment import VideoSegment
-from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from benchmarks.augment_video import scene
 from benchmarks.figures import Axis, Figures, Plot, Series, Table, machine_description
-from benchmarks.gpu_contenders import CONTENDERS, FUSED, STACKED, Answer, Contender, measure
+from benchmarks.gpu_contenders import CONTENDERS, STACKED, Answer, Contender, measure
 from benchmarks.gpu_installation import INSTALLED, install, last_line
 from benchmarks.gpu_timing import Load, LoadMeter, copy_bandwidth, seconds_per_call
+from benchmarks.gpu_transforms import COPIES, FOUR, TASKS, color_conversions, noise, pipelines, pixel_differences
 
 CONTENDER_TIMEOUT_S = 60
 TOTAL_S = 7 * 60
 """After so many seconds what is left of the contenders is left out."""
 
-FOUR = [TransformName.LIGHTING, TransformName.NOISE, TransformName.BLUR, TransformName.OCCLUSION]
-THREE = [TransformName.LIGHTING, TransformName.NOISE, TransformName.OCCLUSION]
-COPIES, FPS, OURS = 3, 30, "ours"
-TASKS: Mapping[str, list[TransformName]] = {
-    **{name.value: [name] for name in TransformName if name is not TransformName.BACKGROUND},
-    FUSED: THREE,
-    STACKED: FOUR,
-}
-"""What is measured, by the names that contenders use; `background` needs masks and images of a dataset."""
+FPS, OURS = 30, "ours"
 
 
 @dataclass(frozen=True)
@@ -156,6 +146,9 @@ class Bench:
                 seconds[name] = taken if copies == 1 else seconds[name]
                 label = name if copies == 1 else f"{name}; {copies} copies of each frame"
                 rows.append([label, 1e3 * taken / count / copies, count * copies / taken, floor * copies / taken])
+        for label, call, moved in color_conversions(frames, self.device):
+            taken = seconds_per_call(call, self.device, self.scale.seconds)
+            rows.append([label, 1e3 * taken / count, count / taken, moved / bandwidth / taken])
         columns = ["transform", "ms per frame", "frames per second", "share of copy bandwidth"]
         self._tables.append(Table(f"Transforms, {width}x{height}, batches of {count}", columns, rows))
         return seconds
@@ -288,40 +281,6 @@ class Bench:
         ]
         axis = Axis("variant", list(seconds))
         self._plots.append(Plot("What the threads of an episode did", "stacked-bars", axis, "seconds", series))
-
-
-def noise(size: tuple[int, int, int], device: torch.device) -> torch.Tensor:
-    """uint8 [N, 3, H, W] of all values, for a size of height, width and frames."""
-    height, width, count = size
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8, generator=generator).to(device)
-
-
-def pipelines(copies: int, transforms: Sequence[TransformName]) -> list[EpisodeTransform]:
-    """The pipelines of an episode's copies."""
-    augmentation = Augmentation(copies=copies, transforms=list(transforms))
-    return [
-        sample_pipeline(augmentation, camera="top", episode=0, copy=copy, episode_mean=(0.5, 0.4, 0.5))
-        for copy in range(copies)
-    ]
-
-
-def pixel_differences(device: torch.device) -> list[str]:
-    """Where a device gives other pixels than the CPU: each transform, and stacked, of frames with odd sides too."""
-    cpu = torch.device("cpu")
-    findings = []
-    for name, transforms in TASKS.items():
-        for height, width in ((48, 64), (45, 67)):
-            frames, sampled = noise((height, width, 3), cpu), pipelines(COPIES, transforms)
-            try:
-                made = [each.cpu() for each in augmentation_of(sampled, device)(frames.to(device), 5)]
-            except Exception as error:  # whatever a compiler or driver raises is a finding
-                findings.append(f"{name}, {width}x{height}: {type(error).__name__}: {error}"[:300])
-                continue
-            wrong = [copy for copy, pipeline in enumerate(sampled) if not torch.equal(made[copy], pipeline(frames, 5))]
-            if wrong:
-                findings.append(f"{name}, {width}x{height}, copies {wrong}")
-    return findings
 
 
 def device_name(device: torch.device) -> str:

@@ -10,7 +10,7 @@ import torch
 from augmentation_api.transforms import TransformName
 from augmentation_worker.media.video.gpu.episode import augmentation_of
 from augmentation_worker.transforms.pipeline import EpisodeTransform
-from benchmarks import gpu, gpu_installation
+from benchmarks import gpu, gpu_installation, gpu_transforms
 from benchmarks.gpu_contenders import CONTENDERS, Contender, measure
 from benchmarks.gpu_timing import LoadMeter, parse_sample
 
@@ -32,9 +32,12 @@ def test_pixels_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
         augment = right(sampled, device)
         return lambda frames, first: [made ^ 1 if at == 1 else made for at, made in enumerate(augment(frames, first))]
 
-    monkeypatch.setattr(gpu, "augmentation_of", off_by_one)
-    monkeypatch.setattr(gpu, "TASKS", {"gamma": [TransformName.GAMMA]})
-    assert gpu.pixel_differences(torch.device("cpu")) == ["gamma, 64x48, copies [1]", "gamma, 67x45, copies [1]"]
+    monkeypatch.setattr(gpu_transforms, "augmentation_of", off_by_one)
+    monkeypatch.setattr(gpu_transforms, "TASKS", {"gamma": [TransformName.GAMMA]})
+    assert gpu_transforms.pixel_differences(torch.device("cpu")) == [
+        "gamma, 64x48, copies [1]",
+        "gamma, 67x45, copies [1]",
+    ]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU: what happens without one is not seen")

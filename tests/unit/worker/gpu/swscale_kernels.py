@@ -30,7 +30,8 @@ class SwscaleKernels:
         self.pix_fmt = pix_fmt
         self.sitings = sitings
         self.converted = [0, 0]
-        self._converter = ColorConverter()
+        # Of its own for each kind of frames: it takes those of one video for alike.
+        self._converters: dict[object, ColorConverter] = {}
 
     def supports(self, pix_fmt: str, colors: ColorTags, height: int, width: int) -> bool:
         return pix_fmt == self.pix_fmt
@@ -41,12 +42,12 @@ class SwscaleKernels:
             if siting == "left":
                 frame = like_h264(frame)
             frame.colorspace, frame.color_range = colors.matrix, colors.range
-            self._converter.to_rgb(frame, target.numpy())
+            self._converters.setdefault((siting, colors), ColorConverter()).to_rgb(frame, target.numpy())
             self.converted[0] += 1
 
     def to_yuv(self, frames: torch.Tensor, colors: ColorTags, planes: Planes) -> None:
         for number, pixels in enumerate(frames):
-            frame = self._converter.to_yuv(pixels.numpy(), self.pix_fmt, colors)
+            frame = self._converters.setdefault(colors, ColorConverter()).to_yuv(pixels.numpy(), self.pix_fmt, colors)
             for target, values in zip(planes, planes_of(frame), strict=True):
                 target[number].numpy()[:] = values
             self.converted[1] += 1

@@ -23,6 +23,7 @@ from augmentation_worker.media.video.encoded_copy import EncodedCopy
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import ON_CPU, EncodedEpisode, encode_copies
+from augmentation_worker.media.video.gpu import episode as gpu_episode
 from augmentation_worker.media.video.gpu import frame_source
 from augmentation_worker.media.video.gpu.color_kernels import ColorKernels, GpuColors, Planes, gpu_colors
 from augmentation_worker.media.video.gpu.copy_writer import GpuCopyWriter
@@ -35,6 +36,7 @@ from augmentation_worker.media.video.gpu.work_queue import new_queue
 from augmentation_worker.media.video.nvenc import prefer_nvenc
 from augmentation_worker.media.video.properties import probe_video
 from augmentation_worker.media.video.segment import VideoSegment, decode_frames
+from augmentation_worker.transforms.cuda.fused_copies import FusedCopies
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from tests.unit.worker.pixels.conftest import moving_scene, psnr
 
@@ -116,6 +118,20 @@ def test_every_way_writes_the_files_of_the_cpu(
     assert f"uploaded as {uploads}" in made.made_by
     assert f"downloaded as {downloads}" in made.made_by
     assert {Stage.DECODE, Stage.TRANSFORM, Stage.ENCODE, Stage.HASH} <= set(made.stages.seconds())
+
+
+def test_triton_kernels_augment_all_copies_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, segment: VideoSegment
+) -> None:
+    """By Triton's interpreter, which reads a CPU's memory."""
+    short, augmentation = replace(segment, frames=1), Augmentation(copies=2, transforms=[TransformName.GAMMA])
+    pipelines = [
+        sample_pipeline(augmentation, camera="top", episode=0, copy=copy, episode_mean=(0.5, 0.4, 0.5))
+        for copy in range(2)
+    ]
+    expected = encode_copies(short, pipelines, tmp_path / "cpu", H264, device=CPU)
+    monkeypatch.setattr(gpu_episode, "augmentation_of", lambda pipelines, device: FusedCopies(pipelines))
+    assert results(episode(short, pipelines, tmp_path / "gpu").make()) == contents(expected.copies)
 
 
 def test_what_the_fast_way_refuses_is_made_by_the_cpu_and_reported_once(
