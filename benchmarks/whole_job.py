@@ -12,6 +12,7 @@ counted in each stage. At least 0.9 of it is wanted in the augment phase.
 
 import argparse
 import time
+from uuid import uuid4
 
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from benchmarks.cluster_job import PARTS, JobTimes, have_images, open_user, uplo
 from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
 from benchmarks.generated_datasets import CAMERAS, HEIGHT, WIDTH, make_episodes
 from devcluster import settings
+from devcluster.demo.job_progress import gateway_client
 from tests.e2e.user import FINAL, Json, User
 
 OUTPUT = settings.CHECKOUT / "build" / "whole-job"
@@ -42,16 +44,42 @@ def finished(user: User, job_id: str) -> Json:
     raise SystemExit(f"the job is not finished after {TIMEOUT_SECONDS:.0f} s")
 
 
-def run(user: User, source: str, copies: int, shards: int) -> JobTimes:
-    """Post a job, and wait until it has completed."""
-    fields = {"augment_transforms": ",".join(TRANSFORMS), "augment_copies": copies, "parallelism": shards, "seed": 7}
-    job_id = user.submit(name="whole job", dataset_id=source, output_dataset_id=user.new_dataset_id("whole"), **fields)
-    times = JobTimes.of(user, finished(user, job_id))
+def estimate_of(user: User, fields: Json) -> str:
+    """What the gateway says that a request will take, as the preview has read the dataset: a sentence."""
+    with gateway_client(user.access) as gateway:
+        tried = gateway.post("/v1/augmentation", params={"dry_run": True, "estimate": True}, json=fields).json()
+    if (found := tried.get("estimate")) is None:
+        return f"There was no estimate: {tried.get('estimate_missing', tried)}"
+    node = found["nodes"][0]
+    fastest, slowest = 60 * node["minutes"], 60 * (node["minutes_at_most"] or node["minutes"])
+    return (
+        f"Before the job, the gateway's estimate was {fastest:.0f} s if each pod had {node['cores']:g} cores, and "
+        f"{slowest:.0f} s with the cores that they request; {found['bytes'] / 2**20:.0f} MiB."
+    )
+
+
+def run(user: User, source: str, copies: int, shards: int) -> tuple[JobTimes, str]:
+    """Post a job, and wait until it has completed; also gives its estimate, in words."""
+    fields = {
+        "project_id": str(uuid4()),
+        "dataset_id": source,
+        "name": "whole job",
+        "output_dataset_id": user.new_dataset_id("whole"),
+        "augment_transforms": ",".join(TRANSFORMS),
+        "augment_copies": copies,
+        "parallelism": shards,
+        "seed": 7,
+    }
+    estimate = estimate_of(user, fields)
+    job_id = user.submit(**fields)
+    job = finished(user, job_id)
+    times = JobTimes.of(user, job)
+    written = job["status"]["progress"]["bytes"]["done"]
     user.delete(job_id)
-    return times
+    return times, f"{estimate} It took {times.seconds:.0f} s and wrote {written / 2**20:.0f} MiB of video."
 
 
-def figures_of(times: JobTimes, frames: int, *, short: bool) -> Figures:
+def figures_of(times: JobTimes, estimate: str, frames: int, *, short: bool) -> Figures:
     parts, wall = times.parts(), times.seconds
     rows: list[list[Cell]] = [[part, parts[part], f"{parts[part] / wall:.3f}"] for part in PARTS]
     rows.append(["wall time", wall, "1"])
@@ -78,7 +106,8 @@ def figures_of(times: JobTimes, frames: int, *, short: bool) -> Figures:
         ],
         notes=[
             f"Of the wall time, {times.share_of_augment():.3f} is in the augment phase ({WANTED} is wanted); in "
-            f"{times.share_at_work():.3f} of it shards are at work. {frames / wall:.0f} augmented frames a second."
+            f"{times.share_at_work():.3f} of it shards are at work. {frames / wall:.0f} augmented frames a second.",
+            estimate,
         ],
         short=short,
     )
@@ -104,10 +133,10 @@ def main() -> None:
         )
         have_images(user, source)
         console.print("the images are there; the job is posted")
-        times = run(user, source, copies, asked.shards)
+        times, estimate = run(user, source, copies, asked.shards)
     for what, seconds in times.intervals().items():
         console.print(f"  {what:<40} {seconds:5.0f} s", highlight=False)
-    figures = figures_of(times, episodes * length * copies, short=asked.short)
+    figures = figures_of(times, estimate, episodes * length * copies, short=asked.short)
     figures.print()
     figures.write("whole_job")
 
