@@ -106,7 +106,7 @@ class ClassPlacement(Model):
         ge=0.01,
         le=100,
         description="Speed of a core of these nodes, for estimates of time and price: 2 takes half the time. "
-        "`python -m benchmarks.calibrate_estimate` prints that of the machine it runs on. Default: 1, a core of the "
+        "`python -m benchmarks.estimate` prints that of the machine it runs on. Default: 1, a core of the "
         "machine that the model was measured on (docs/choosing-nodes.md).",
     )
 

@@ -1,4 +1,4 @@
-"""The figures of the model with their provenance: figures.json, written by `benchmarks/calibrate_estimate.py`."""
+"""The figures of the model with their provenance: figures.json, written by `benchmarks/estimate.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -177,4 +177,4 @@ class Figures:
 
 FILE: Final = "figures.json"
 FIGURES: Final[Figures] = TypeAdapter(Figures).validate_json((files(__package__) / FILE).read_bytes())
-"""Of this release; `benchmarks/calibrate_estimate.py` measures them again."""
+"""Of this release; `benchmarks/estimate.py` measures them again."""

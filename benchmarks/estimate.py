@@ -1,7 +1,7 @@
 """Measures what a frame costs on this machine, for the model that says what a job will take (decision 0071).
 
-    python -m benchmarks.calibrate_estimate            # measure (under two minutes) and compare with the model
-    python -m benchmarks.calibrate_estimate --write    # and make it the figures of the model
+    python -m benchmarks.estimate            # measure (under two minutes) and compare with the model
+    python -m benchmarks.estimate --write    # and make it the figures of the model
 
 Measured by processor time, of all threads, on generated footage of three kinds (a still camera; one that pans over a
 texture; the same with a sensor's noise), on a quarter of it and on PushT's, of 224x224 pixels:
@@ -67,7 +67,7 @@ from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pip
 from benchmarks import figures as document
 from benchmarks.augment_video import FPS, scene
 
-COMMAND = "python -m benchmarks.calibrate_estimate"
+COMMAND = "python -m benchmarks.estimate"
 STORED = Path(augmentation_api.estimate.__file__).with_name(FILE)
 PUSHT = document.CHECKOUT / "tests/fixtures/pusht_v30/videos/observation.image/chunk-000/file-000.mp4"
 PRESETS = {
@@ -455,7 +455,7 @@ def main() -> None:
         STORED.write_text(_encoded(replace(figures, measurements=tuple(measurements))))
         print(f"written: {STORED.relative_to(document.CHECKOUT)}")
         # In a process of its own, which reads what was written.
-        subprocess.run([sys.executable, "-m", "benchmarks.choosing_nodes"], check=True)
+        subprocess.run([sys.executable, "-m", "benchmarks.price_table"], check=True)
 
 
 def _encoded(figures: Figures) -> str:

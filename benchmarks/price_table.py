@@ -1,8 +1,8 @@
 """Writes the table of docs/choosing-nodes.md: the price of a million augmented frames on kinds of nodes.
 
-    python -m benchmarks.choosing_nodes            # write it; after node_prices.json or the model's figures changed
-    python -m benchmarks.choosing_nodes --check    # fail if it is not what they say
-    python -m benchmarks.choosing_nodes --prices mine.json    # only print it, for your own nodes and prices
+    python -m benchmarks.price_table            # write it; after node_prices.json or the model's figures changed
+    python -m benchmarks.price_table --check    # fail if it is not what they say
+    python -m benchmarks.price_table --prices mine.json    # only print it, for your own nodes and prices
 
 Speeds come from the model of what a job takes (decision 0071), prices from benchmarks/node_prices.json.
 """
@@ -23,7 +23,7 @@ from augmentation_api.status import SourceStatus, StreamStatus
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGE = CHECKOUT / "docs" / "choosing-nodes.md"
 PRICES = CHECKOUT / "benchmarks" / "node_prices.json"
-BEGIN, END = "<!-- begin: benchmarks/choosing_nodes.py -->\n", "<!-- end -->\n"
+BEGIN, END = "<!-- begin: benchmarks/price_table.py -->\n", "<!-- end -->\n"
 FRAMES: Final = 1_000_000
 COPIES: Final = 3
 SOURCE = SourceStatus(
@@ -121,7 +121,7 @@ def main() -> int:
     head, rest = text.split(BEGIN)
     whole = f"{head}{BEGIN}\n{made}\n{END}{rest.split(END)[1]}"
     if options.check and whole != text:
-        print(f"{PAGE} is out of date: run python -m benchmarks.choosing_nodes", file=sys.stderr)
+        print(f"{PAGE} is out of date: run python -m benchmarks.price_table", file=sys.stderr)
         return 1
     if not options.check:
         PAGE.write_text(whole)
