@@ -95,6 +95,7 @@ constraints: setup ## update the pinned versions in constraints*.txt and the ima
 	for program in operator gateway worker; do \
 	  $(UV) pip compile $(HASHED) --extra $$program --constraint constraints.txt pyproject.toml --output-file $$program/requirements.txt; \
 	done
+	$(UV) pip compile $(HASHED) --extra worker-metadata --constraint constraints.txt pyproject.toml --output-file worker/metadata-requirements.txt
 	$(UV) pip compile $(HASHED) --constraint constraints.txt <(printf 'starlette\nuvicorn\n') --output-file devcluster/localhub/requirements.txt
 	$(UV) pip compile $(HASHED) --constraint constraints.txt <(echo uv) --output-file builder-requirements.txt
 

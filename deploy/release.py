@@ -37,7 +37,12 @@ SAMPLE: Final = CHECKOUT / "tests" / "fixtures" / "pusht_v30"
 SAMPLE_JOB: Final = CHECKOUT / "deploy" / "samples" / "augmentationjob.yaml"
 # The base image is Debian 12: glibc 2.36.
 PLATFORMS: Final = ("x86_64-manylinux_2_36", "aarch64-manylinux_2_36")
-PROGRAMS: Final = ("operator", "gateway", "worker")
+REQUIREMENTS: Final = {
+    "operator": "operator/requirements.txt",
+    "gateway": "gateway/requirements.txt",
+    "worker": "worker/requirements.txt",
+    "worker-metadata": "worker/metadata-requirements.txt",
+}
 UV: Final = CHECKOUT / ".venv" / "bin" / "uv"
 
 
@@ -162,13 +167,12 @@ def _push_chart(chart: Path, charts: str, options: Sequence[str], folder: Path) 
 def _check_platforms(folder: Path) -> None:
     """Every requirement of the images has a wheel for each processor. Raises DevclusterError."""
     for platform in PLATFORMS:
-        for program in PROGRAMS:
+        for program, requirements in REQUIREMENTS.items():
             with step(f"what the {program} image installs exists for {platform.split('-')[0]}") as running:
-                requirements = CHECKOUT / program / "requirements.txt"
                 target = ["--python-platform", platform, "--python-version", "3.11", "--target", folder / program]
                 hashed = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
                 run_logged(
-                    [UV, "pip", "install", "--dry-run", *target, *hashed, "--requirement", requirements],
+                    [UV, "pip", "install", "--dry-run", *target, *hashed, "--requirement", CHECKOUT / requirements],
                     LOG,
                     running=running,
                 )
@@ -192,7 +196,7 @@ def _contents(wheel: Path) -> dict[str, bytes]:
 
 
 def _rendered(chart: Sequence[str | Path], folder: Path) -> str:
-    images = [f"--set=images.{program}=registry.example/{program}:1" for program in PROGRAMS]
+    images = [f"--set=images.{program}=registry.example/{program}:1" for program in ("operator", "gateway", "worker")]
     return _run([tool_path("helm"), "template", "augmentation", *chart, *images], folder)
 
 

@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 # Every file of a build gets this time (2020-01-01), so that the same content makes the same layer in any checkout.
@@ -37,13 +37,19 @@ def bound_sources(dockerfile: str) -> list[str]:
     return list(dict.fromkeys(os.path.normpath(source) for source in sources))
 
 
-def with_cache_key(dockerfile: str, key: str) -> str:
-    """The Dockerfile with a build argument in every stage that holds `key`.
+def with_cache_keys(dockerfile: str, key_of: Callable[[Sequence[str]], str]) -> str:
+    """The Dockerfile with a build argument in every stage with bind mounts, of which `key_of` gives the value.
 
     buildah, unlike Docker, does not look at what a RUN bind-mounts when it decides whether a layer can be used again;
     it does look at build arguments. The default value is enough, and it does not end up in the image's environment.
+    Each stage has its own, so that one of gigabytes is not built again for what another one mounts.
     """
-    return re.sub(r"(?m)^(\s*FROM\s.*)$", rf"\1\nARG DEVCLUSTER_INPUTS={key}", dockerfile)
+    before, *stages = re.split(r"(?m)^(?=\s*FROM\s)", dockerfile)
+    for place, stage in enumerate(stages):
+        if bound := bound_sources(stage):
+            first, _, rest = stage.partition("\n")
+            stages[place] = f"{first}\nARG DEVCLUSTER_INPUTS={key_of(bound)}\n{rest}"
+    return before + "".join(stages)
 
 
 def context_files(root: Path, sources: Iterable[str]) -> list[Path]:

@@ -43,8 +43,17 @@ class Builder(Protocol):
     def prepare(self) -> None:
         """Clean up what killed builds left. Nobody else may be building."""
 
-    def build(self, context: Path, dockerfile: str, base: str, target: Target, log: Path, running: Step) -> None:
-        """Build the image of `context`, keeping its layers for the next build."""
+    def build(
+        self,
+        context: Path,
+        dockerfile: str,
+        base: str,
+        target: Target,
+        log: Path,
+        running: Step,
+        stage: str | None = None,
+    ) -> None:
+        """Build the image of `context`, up to a stage if one is named, keeping its layers for the next build."""
 
     def push(self, target: Target, log: Path, running: Step) -> str:
         """Push what was built; the digest (sha256:…) by which the registry knows it."""
@@ -86,7 +95,16 @@ class Buildah:
             shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(parents=True, exist_ok=True)
 
-    def build(self, context: Path, dockerfile: str, base: str, target: Target, log: Path, running: Step) -> None:
+    def build(
+        self,
+        context: Path,
+        dockerfile: str,
+        base: str,
+        target: Target,
+        log: Path,
+        running: Step,
+        stage: str | None = None,
+    ) -> None:
         """Build on the host's network, with this machine's certificates, pip settings and uv cache mounted."""
         instructions = context / dockerfile
         instructions.write_text(
@@ -97,7 +115,7 @@ class Buildah:
             run_logged(
                 [
                     "buildah", "build", "--layers", "--isolation", "chroot", "--network", "host", "--pull-never",
-                    "--build-arg", f"BASE_IMAGE={base}", *volumes,
+                    "--build-arg", f"BASE_IMAGE={base}", *volumes, *_target_stage(stage),
                     "--file", context / dockerfile, "--tag", _local_name(target), context,
                 ],
                 log,
@@ -142,7 +160,16 @@ class Docker:
     def prepare(self) -> None:
         """Docker cleans up after itself."""
 
-    def build(self, context: Path, dockerfile: str, base: str, target: Target, log: Path, running: Step) -> None:
+    def build(
+        self,
+        context: Path,
+        dockerfile: str,
+        base: str,
+        target: Target,
+        log: Path,
+        running: Step,
+        stage: str | None = None,
+    ) -> None:
         """BuildKit's cache mounts keep the wheels; a proxy of this machine is passed on."""
         proxies = [name for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") if os.environ.get(name)]
         run_logged(
@@ -150,6 +177,7 @@ class Docker:
                 "docker", "build", "--progress", "plain", "--build-arg", f"BASE_IMAGE={base}",
                 # A name without a value takes the value of the environment, which stays off the command line.
                 *(word for name in proxies for word in ("--build-arg", name)),
+                *_target_stage(stage),
                 "--file", context / dockerfile, "--tag", target.name, context,
             ],
             log,
@@ -178,3 +206,7 @@ class Docker:
 
 def _local_name(target: Target) -> str:
     return f"{pins.BUILT_HERE}/{target.repository}:{target.tag}"
+
+
+def _target_stage(stage: str | None) -> list[str]:
+    return ["--target", stage] if stage else []

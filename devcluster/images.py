@@ -10,12 +10,11 @@ from pathlib import Path
 from devcluster import registry
 from devcluster.base_image import base_image_name, ensure_base_image
 from devcluster.build_context import (
-    bound_sources,
     content_tag,
     context_files,
     copied_sources,
     copy_context,
-    with_cache_key,
+    with_cache_keys,
 )
 from devcluster.errors import DevclusterError
 from devcluster.image_builder import Target, builder_for
@@ -26,10 +25,17 @@ from devcluster.provider import Provider
 
 @dataclass(frozen=True)
 class Image:
-    """name: what the chart and the tests call it. dockerfile: relative to the root of the checkout."""
+    """One of our images.
+
+    Attributes:
+        name: what the chart and the tests call it.
+        dockerfile: relative to the root of the checkout.
+        stage: of that Dockerfile; None: its last.
+    """
 
     name: str
     dockerfile: str
+    stage: str | None = None
 
     @property
     def repository(self) -> str:
@@ -42,6 +48,7 @@ IMAGES = (
     Image("gateway", "gateway/Dockerfile"),
     Image("localhub", "devcluster/localhub/Dockerfile"),
     # The largest comes last: what is quick is there while it is still being built.
+    Image("worker-metadata", "worker/Dockerfile", "metadata"),
     Image("worker", "worker/Dockerfile"),
 )
 
@@ -87,7 +94,7 @@ def _publish_one(
         raise DevclusterError(f"{image.dockerfile} is missing: run this from a whole checkout.")
     instructions = dockerfile.read_text(encoding="utf-8")
     files = context_files(root, [image.dockerfile, ".dockerignore", *copied_sources(instructions)])
-    tag = content_tag(root, files, [base_image_name(provider)])
+    tag = content_tag(root, files, [base_image_name(provider), *([image.stage] if image.stage else [])])
     target = Target(destination.push, image.repository, tag, destination.plain_http)
     if destination.plain_http:
         host, _, prefix = destination.push.partition("/")
@@ -102,11 +109,10 @@ def _publish_one(
     with tempfile.TemporaryDirectory(prefix=f"devcluster-{image.name}-") as folder:
         context = Path(folder)
         copy_context(root, files, context)
-        if bound := bound_sources(instructions):
-            key = content_tag(root, context_files(root, bound), [])
-            (context / image.dockerfile).write_text(with_cache_key(instructions, key), encoding="utf-8")
+        keyed = with_cache_keys(instructions, lambda bound: content_tag(root, context_files(root, bound), []))
+        (context / image.dockerfile).write_text(keyed, encoding="utf-8")
         with step(f"build the {image.name} image ({tag})") as running:
-            builder.build(context, image.dockerfile, base, target, log, running)
+            builder.build(context, image.dockerfile, base, target, log, running, stage=image.stage)
     with step(f"push the {image.name} image") as running:
         digest = builder.push(target, log, running)
     builder.remove_superseded(target)

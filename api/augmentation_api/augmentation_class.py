@@ -203,11 +203,16 @@ class AugmentationClassSpec(Model):
     image: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = Field(
         description="Worker image, preferably by digest."
     )
+    metadata_image: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = Field(
+        None,
+        description="Image of the pods that make no pixels: resolve, unless the job is a preview, and publish, unless "
+        "the job has onBadEpisode: skip. Of the same release as `image`, preferably by digest. Default: `image`.",
+    )
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
-        "IfNotPresent", description="When the image is pulled."
+        "IfNotPresent", description="When the images are pulled."
     )
     image_pull_secrets: list[ObjectName] = Field(
-        default=[], max_length=16, description="Secrets in the job's namespace to pull the image with."
+        default=[], max_length=16, description="Secrets in the job's namespace to pull the images with."
     )
     resources: Resources = Field(
         default=Resources(),

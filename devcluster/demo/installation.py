@@ -194,7 +194,10 @@ def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: st
     values = {
         "commonLabels": {key: value},
         "crds": {"enabled": not _updated_foreign_crds(kubectl)},
-        "images": {name: images[name] for name in ("operator", "gateway", "worker")},
+        "images": {
+            **{name: images[name] for name in ("operator", "gateway", "worker")},
+            "workerMetadata": images["worker-metadata"],
+        },
         "gateway": {"service": service},
         # The hub of the demo is a pod; workers reach public addresses only where nobody says otherwise.
         "networkPolicies": {"workers": {"extraEgress": [TO_THE_HUB, TO_THE_STORE]}},

@@ -90,7 +90,7 @@ async def _write(api: KubeApi, name: str, spec: Json, writer: str) -> None:
             for entry in live["metadata"].get("managedFields", ())
             if entry.get("manager") not in OWN_MANAGERS and not entry.get("subresource")
         ]
-        spec = keep_edits(spec, live.get("spec", {}), fields, edited)
+        spec = spec_to_write(spec, live.get("spec", {}), fields, edited)
     body = {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": CLASS_KIND,
@@ -125,6 +125,15 @@ def other_owner(metadata: Mapping[str, Any], writer: str) -> str | None:
         namespace = annotations[HELM_NAMESPACE]
         return None if namespace == writer.partition("/")[0] else f"a Helm release in namespace {namespace}"
     return "whoever created it"
+
+
+def spec_to_write(wanted: Json, live: Json, fields: list[Json], edited: list[str]) -> Json:
+    """The chart's spec with what others have changed; without its metadataImage where they have set `image`, as both
+    have to be of one release. Arguments as of `keep_edits`."""
+    spec = keep_edits(wanted, live, fields, edited)
+    if spec.get("image") != wanted.get("image") and not any("f:metadataImage" in each for each in fields):
+        spec.pop("metadataImage", None)
+    return spec
 
 
 def keep_edits(

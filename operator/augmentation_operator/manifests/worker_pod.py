@@ -20,6 +20,7 @@ from augmentation_operator.manifests.manifest import Manifest, child_labels
 from augmentation_operator.manifests.pod_resources import pod_resources
 from augmentation_operator.manifests.pod_template import RESTRICTED_CONTAINER, with_template
 from augmentation_operator.manifests.store_access import StoreSide, store_sides
+from augmentation_operator.manifests.worker_image import worker_image
 
 _WORKER_USER: Final = 65532
 _SOURCE: Final = "source"
@@ -60,7 +61,7 @@ def worker_pod(
         "containers": [
             {
                 "name": WORKER_CONTAINER,
-                "image": spec.image,
+                "image": worker_image(job.spec, augmentation_class, phase).reference,
                 "imagePullPolicy": spec.image_pull_policy,
                 "args": [str(phase)],
                 "env": _environment(job, augmentation_class, phase, shard_count),

@@ -9,6 +9,7 @@ from augmentation_operator.children.job import ChildJob
 from augmentation_operator.children.other_container import PULL_PROBLEMS, OtherContainer
 from augmentation_operator.children.pod import ChildPod
 from augmentation_operator.kubernetes_messages import exceeds_quota, limited_resources, missing_resources
+from augmentation_operator.manifests.worker_image import WorkerImage, worker_image
 from augmentation_operator.reconcile.observation import Observation
 from augmentation_operator.reconcile.step import Situation
 
@@ -57,7 +58,7 @@ def gravest_obstacle(situation: Situation, phase: PhaseName) -> Obstacle | None:
 def _obstacles(situation: Situation, phase: PhaseName) -> Iterator[Obstacle]:
     child, seen, now = situation.child(phase), situation.seen, situation.now
     pods = seen.pods_of(phase)
-    yield from _of_containers(pods, situation.augmentation_class.spec.image)
+    yield from _of_containers(pods, worker_image(situation.job.spec, situation.augmentation_class, phase))
     for pod in pods:
         if pod.name in seen.warnings:
             yield Obstacle("PodNotStarted", f"pod {pod.name} cannot start: {seen.warnings[pod.name]}", pod)
@@ -71,7 +72,7 @@ def _obstacles(situation: Situation, phase: PhaseName) -> Iterator[Obstacle]:
             yield _lasting(pod)
 
 
-def _of_containers(pods: Sequence[ChildPod], image: str) -> Iterator[Obstacle]:
+def _of_containers(pods: Sequence[ChildPod], image: WorkerImage) -> Iterator[Obstacle]:
     for pod in pods:
         if pod.pull_problem:
             yield Obstacle(FailureReason.IMAGE_PULL_FAILED, _image_pull_message(pod, image), pod)
@@ -129,8 +130,9 @@ def _resources_field(phase: PhaseName) -> str:
     return "resources" if phase == PhaseName.AUGMENT else "metadataResources"
 
 
-def _image_pull_message(pod: ChildPod, image: str) -> str:
+def _image_pull_message(pod: ChildPod, image: WorkerImage) -> str:
     return (
-        f"the worker image {image} cannot be pulled ({pod.pull_message or pod.pull_problem}): correct spec.image of "
-        "the AugmentationClass, or its imagePullSecrets, which are Secrets in the job's namespace"
+        f"the worker image {image.reference} cannot be pulled ({pod.pull_message or pod.pull_problem}): correct "
+        f"spec.{image.field} of the AugmentationClass, or its imagePullSecrets, which are Secrets in the job's "
+        "namespace"
     )

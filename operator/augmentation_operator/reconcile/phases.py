@@ -7,6 +7,7 @@ from augmentation_api import FailureReason, PhaseName
 from augmentation_api.status import Progress
 from augmentation_operator.children.job import ChildJob
 from augmentation_operator.manifests.manifest import suspend_job
+from augmentation_operator.manifests.worker_image import worker_image
 from augmentation_operator.queueing.admission import Admission, Admitted, Refused, Waiting
 from augmentation_operator.queueing.kueue.admission import queue_name_of
 from augmentation_operator.reconcile.admission import (
@@ -201,9 +202,10 @@ def _run_single_pod(situation: Situation, phase: PhaseName, field: str, is_repor
         return step
     if not report_is_due(child, situation.now):
         return step.then(Step(Wait(), requeue_after=SOON))
+    image = worker_image(situation.job.spec, situation.augmentation_class, phase)
     message = (
-        f"the {phase} pod succeeded without writing {field}: does the class's image "
-        f"{situation.augmentation_class.spec.image} keep the worker contract of this version?"
+        f"the {phase} pod succeeded without writing {field}: does the class's {image.field} {image.reference} keep the "
+        "worker contract of this version?"
     )
     return step.then(Step(Fail(Rejection(FailureReason.INTERNAL_ERROR, message), phase), requeue_after=SOON))
 

@@ -103,7 +103,7 @@ def test_hub_over_plain_http_causes_warning() -> None:
 
 
 def test_images_by_tag_cause_warning() -> None:
-    assert "images by tag (operator, gateway, worker)" in notes()
+    assert "images by tag (operator, gateway, worker, workerMetadata)" in notes()
     assert "images by tag" not in notes({"images": BY_DIGEST})
 
 

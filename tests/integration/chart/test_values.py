@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from tests.integration.chart.helm_template import CHART, Json, one, pod_specs, refusal, rendered
+from tests.integration.operator.cluster import chart_classes
 
 
 def values_of(file: str) -> Json:
@@ -134,3 +135,28 @@ def test_probes_without_timing_are_kubernetes_own() -> None:
     pod = pod_specs(rendered({"gateway": {"livenessProbe": None}, "operator": {"readinessProbe": None}}))
     assert pod["augmentation-gateway"]["containers"][0]["livenessProbe"].keys() == {"httpGet"}
     assert pod["augmentation-operator"]["containers"][0]["readinessProbe"].keys() == {"httpGet"}
+
+
+def images_of(values: Json) -> list[tuple[str, str | None]]:
+    """Of the classes cpu and own: image and metadataImage."""
+    own = {"own": {"image": "model:1"}, "cpu": {}}
+    found = {each["metadata"]["name"]: each["spec"] for each in chart_classes(rendered({**values, "classes": own}))}
+    return [(found[name]["image"], found[name].get("metadataImage")) for name in ("cpu", "own")]
+
+
+@pytest.mark.parametrize(
+    ("values", "image", "metadata_image"),
+    [
+        ({}, "augmentation-worker:0.1.0", "augmentation-worker-metadata:0.1.0"),
+        (
+            {"images": {"registry": "r.example"}, "worker": {"image": {"tag": "2"}}},
+            "r.example/augmentation-worker:2",
+            "r.example/augmentation-worker-metadata:2",
+        ),
+        ({"images": {"worker": "w:1"}}, "w:1", "w:1"),
+        ({"images": {"worker": "w:1", "workerMetadata": "m:1"}}, "w:1", "m:1"),
+        ({"worker": {"image": {"repository": "mine"}}}, "mine:0.1.0", "mine:0.1.0"),
+    ],
+)
+def test_small_image_is_of_the_chart_or_named(values: Json, image: str, metadata_image: str) -> None:
+    assert images_of(values) == [(image, metadata_image), ("model:1", None)]

@@ -14,6 +14,7 @@ from PIL import Image
 
 from augmentation_api import FailureReason
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
+from tests.fixtures import metadata_image
 from tests.integration.worker.conftest import FIXTURES, Results
 from tests.integration.worker.datasets import CAMERA, check_result, file_hashes
 from tests.recorded_copies import provenance_of
@@ -30,22 +31,23 @@ spec:
 """
 
 
-def start(*arguments: object) -> "subprocess.Popen[str]":
+def start(*arguments: object, environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
     program = [sys.executable, "-m", "augmentation_worker", *map(str, arguments)]
     return subprocess.Popen(
         program,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=environment,
         start_new_session=True,
         # A background process of a shell ignores SIGINT, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # no other thread runs here
     )
 
 
-def command(*arguments: object) -> tuple[int, str, str]:
+def command(*arguments: object, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
     """Exit code, stdout and stderr."""
-    process = start(*arguments)
+    process = start(*arguments, environment=environment)
     out, err = process.communicate(timeout=600)
     return process.returncode, out, err
 
@@ -59,12 +61,13 @@ def job(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The result of a local run."""
+    """The result of a local run, of which only augment has what makes pixels."""
     folder = tmp_path_factory.mktemp("local-run")
     (folder / "job.yaml").write_text(JOB)
     output = folder / "out" / "result"
     arguments = ("-f", folder / "job.yaml", "--source", SOURCE, "--output", output)
-    code, out, err = command("run", *arguments, "--shards", "2")
+    environment = metadata_image.environment(folder / "site")
+    code, out, err = command("run", *arguments, "--shards", "2", environment=environment)
     assert code == 0, err
     assert str(output) in out
     assert "6 of 6 episodes (342 frames) become 12 augmented ones" in err

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from augmentation_operator.controller.chart_classes import HELM_NAMESPACE, WRITER, keep_edits, other_owner
+from augmentation_operator.controller.chart_classes import (
+    HELM_NAMESPACE,
+    WRITER,
+    keep_edits,
+    other_owner,
+    spec_to_write,
+)
 
 Json = dict[str, Any]
 
@@ -37,6 +43,15 @@ def test_field_changed_by_hand_stays_and_others_follow() -> None:
     assert spec["image"] == "worker:2"
     assert spec["resources"]["limits"] == {"memory": "8Gi", "nvidia.com/gpu": "1"}
     assert edited == ["spec.resources.limits.memory"]
+
+
+def test_image_set_by_hand_runs_all_phases_unless_another_is_set_too() -> None:
+    wanted, edited = {**WANTED, "metadataImage": "metadata:2"}, list[str]()
+    live = {**wanted, "image": "mine:1"}
+    assert spec_to_write(wanted, live, [owned("image")], edited) == {**WANTED, "image": "mine:1"}
+    live |= {"metadataImage": "mine-too:1"}
+    assert spec_to_write(wanted, live, [owned("image"), owned("metadataImage")], edited) == live
+    assert spec_to_write(wanted, {}, [], edited) == wanted
 
 
 def test_list_changed_by_hand_stays_whole() -> None:

@@ -319,3 +319,20 @@ def test_proxy_of_the_class_is_for_everything_but_the_cluster(phase: PhaseName) 
     assert values["NO_PROXY"] == values["no_proxy"]
     assert values["NO_PROXY"].startswith(".corp.example,$(KUBERNETES_SERVICE_HOST),")
     assert "HTTP_PROXY" not in values
+
+
+@pytest.mark.parametrize(
+    ("phase", "spec", "image"),
+    [
+        (RESOLVE, {}, "metadata:1"),
+        (AUGMENT, {}, IMAGE),
+        (PUBLISH, {}, "metadata:1"),
+        (RESOLVE, {"preview": {}}, IMAGE),
+        (RESOLVE, {"onBadEpisode": "skip"}, "metadata:1"),
+        (PUBLISH, {"onBadEpisode": "skip"}, IMAGE),
+    ],
+)
+def test_phase_without_pixels_has_the_small_image(phase: PhaseName, spec: dict[str, Any], image: str) -> None:
+    job, of_two = a_job(**spec), make_class(metadataImage="metadata:1")
+    assert container_of(phase, job=job, augmentation_class=of_two)["image"] == image
+    assert container_of(phase, job=job)["image"] == IMAGE, "that of a class with one image"

@@ -11,7 +11,13 @@ from devcluster import pins as devcluster_pins
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
-INSTALLED = ["operator/requirements.txt", "gateway/requirements.txt", "worker/requirements.txt"]
+PROGRAMS = {
+    "operator": "operator/requirements.txt",
+    "gateway": "gateway/requirements.txt",
+    "worker": "worker/requirements.txt",
+    "worker-metadata": "worker/metadata-requirements.txt",
+}
+INSTALLED = list(PROGRAMS.values())
 ALL_INSTALLED = [*INSTALLED, "devcluster/localhub/requirements.txt", "builder-requirements.txt"]
 DOCKERFILES = ["operator/Dockerfile", "gateway/Dockerfile", "worker/Dockerfile", "devcluster/localhub/Dockerfile"]
 
@@ -21,21 +27,22 @@ def pins(file: Path) -> dict[str, str]:
     return dict(line.split("==") for line in lines if line and not line.startswith(("#", "--hash")))
 
 
-@pytest.mark.parametrize("program", ["operator", "gateway", "worker"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_image_installs_versions_of_constraints_file(program: str) -> None:
     constraints = pins(CHECKOUT / "constraints.txt")
-    requirements = pins(CHECKOUT / program / "requirements.txt")
+    requirements = pins(CHECKOUT / PROGRAMS[program])
     differing = {name: version for name, version in requirements.items() if constraints.get(name) != version}
     assert requirements
     assert not differing, "run `make constraints`"
 
 
-@pytest.mark.parametrize("program", ["operator", "gateway", "worker"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_image_installs_all_dependencies_of_its_program(program: str) -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     needed = project["dependencies"] + project["optional-dependencies"][program]
     names = {re.split(r"[\[><=~]", requirement)[0].replace("_", "-") for requirement in needed}
-    assert names <= set(pins(CHECKOUT / program / "requirements.txt")), "run `make constraints`"
+    # An extra of our own is checked by its own name.
+    assert names - {project["name"]} <= set(pins(CHECKOUT / PROGRAMS[program])), "run `make constraints`"
 
 
 def test_images_are_built_with_pinned_uv() -> None:
@@ -57,7 +64,7 @@ def test_every_installed_package_is_pinned_by_hash(file: str) -> None:
 def test_image_build_requires_hashes(file: str) -> None:
     text = (CHECKOUT / file).read_text().replace("\\\n", " ")
     installs = re.findall(r"pip install[^&]*", text)
-    assert len(installs) == 2
+    assert len(installs) >= 2
     assert all("--require-hashes" in command for command in installs)
 
 

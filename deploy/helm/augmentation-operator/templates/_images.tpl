@@ -2,10 +2,31 @@
 
 {{- define "augmentation.imageReference" -}}
 {{- $parts := (index .root.Values .name).image }}
-{{- $composed := printf "%s:%s" $parts.repository ($parts.tag | default .root.Chart.AppVersion) }}
-{{- with $parts.registry | default .root.Values.images.registry }}{{ $composed = printf "%s/%s" (trimSuffix "/" .) $composed }}{{ end }}
-{{- if $parts.digest }}{{ $composed = printf "%s@%s" $composed $parts.digest }}{{ end }}
-{{- index .root.Values.images .name | default $composed }}
+{{- index .root.Values.images .name | default (include "augmentation.composedImage" (dict "root" .root "parts" $parts "registry" $parts.registry "tag" $parts.tag)) }}
+{{- end }}
+
+{{- define "augmentation.composedImage" -}}
+{{- $composed := printf "%s:%s" .parts.repository (.tag | default .root.Chart.AppVersion) }}
+{{- with .registry | default .root.Values.images.registry }}{{ $composed = printf "%s/%s" (trimSuffix "/" .) $composed }}{{ end }}
+{{- if .parts.digest }}{{ $composed = printf "%s@%s" $composed .parts.digest }}{{ end }}
+{{- $composed }}
+{{- end }}
+
+{{- /*
+That of resolve and publish. Of a worker image that is not the chart's, or is pinned, no smaller one is known unless it is
+named: then that one runs all phases.
+*/}}
+{{- define "augmentation.metadataImageReference" -}}
+{{- $worker := .Values.worker.image }}
+{{- $parts := .Values.worker.metadataImage }}
+{{- $isKnown := and (not .Values.images.worker) (not $worker.digest) (eq $worker.repository "augmentation-worker") }}
+{{- if .Values.images.workerMetadata }}
+{{- .Values.images.workerMetadata }}
+{{- else if or $parts.digest $isKnown }}
+{{- include "augmentation.composedImage" (dict "root" . "parts" $parts "registry" ($parts.registry | default $worker.registry) "tag" ($parts.tag | default $worker.tag)) }}
+{{- else }}
+{{- include "augmentation.imageReference" (dict "root" . "name" "worker") }}
+{{- end }}
 {{- end }}
 
 {{- define "augmentation.image" -}}

@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from augmentation_worker.media.images.codec import ImageEncoding, decode_image, encode_image
+from augmentation_worker.media.images.codec import decode_image, encode_image
+from augmentation_worker.media.images.decoder import ImageEncoding
 from augmentation_worker.media.images.header import MOST_PIXELS, ImageFormat, ImageInvalid, ImageKind, read_header
 
 RGB = np.random.default_rng(7).integers(0, 256, (40, 60, 3), dtype=np.uint8)

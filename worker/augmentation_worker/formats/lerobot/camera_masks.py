@@ -9,9 +9,9 @@ from typing_extensions import override
 from augmentation_api import Augmentation
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.data_table import SourceRows
-from augmentation_worker.formats.lerobot.episode_images import image_contents
 from augmentation_worker.formats.lerobot.episodes import Episode
 from augmentation_worker.formats.lerobot.folder_masks import FolderMasks
+from augmentation_worker.formats.lerobot.image_cells import image_contents
 from augmentation_worker.formats.lerobot.mask_batches import MaskBatches
 from augmentation_worker.formats.lerobot.mask_folder import mask_paths
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile

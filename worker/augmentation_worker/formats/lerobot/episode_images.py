@@ -9,6 +9,7 @@ from itertools import repeat
 import pyarrow as pa
 import torch
 
+from augmentation_worker.formats.lerobot.image_cells import UnusableImage, image_contents
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
@@ -74,20 +75,6 @@ class LabelStream:
                 raise UnusableImage(self.stream.key, frame, f"the image {error.finding}") from error
 
         return list(threads.map(moved, range(first_frame, first_frame + len(contents)), contents))
-
-
-class UnusableImage(Exception):
-    """An image of the source that cannot be augmented.
-
-    Attributes:
-        camera: whose.
-        frame: number in the episode.
-        finding: what was found, as a clause.
-    """
-
-    def __init__(self, camera: str, frame: int, finding: str) -> None:
-        self.camera, self.frame, self.finding = camera, frame, finding
-        super().__init__(f"{camera}, frame {frame}: {finding}")
 
 
 class EpisodeImages:
@@ -214,23 +201,6 @@ def decode_image_of(camera: Camera, frame: int, content: bytes, size: Size | Non
         finding = f"the image has {width}x{height} pixels, the episode's first {size[1]}x{size[0]}"
         raise UnusableImage(camera.key, frame, finding)
     return image
-
-
-def image_contents(rows: pa.Table, camera: str, first_frame: int) -> list[bytes]:
-    """The encoded images of a camera. Raises UnusableImage where there is none."""
-    if camera not in rows.column_names:
-        raise UnusableImage(camera, first_frame, "the data file has no such column")
-    kind = rows.schema.field(camera).type
-    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-        raise UnusableImage(camera, first_frame, f"the column holds {kind} instead of images {{bytes, path}}")
-    contents: list[bytes] = []
-    for frame, cell in enumerate(rows.column(camera).to_pylist(), start=first_frame):
-        content = None if cell is None else cell["bytes"]
-        if content is None:
-            named = "" if cell is None else f", only the name {cell.get('path')}"
-            raise UnusableImage(camera, frame, f"the row holds no image{named}")
-        contents.append(content)
-    return contents
 
 
 def _with_images(rows: pa.Table, camera: str, contents: Sequence[bytes]) -> pa.Table:

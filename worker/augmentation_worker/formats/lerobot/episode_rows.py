@@ -15,12 +15,11 @@ from augmentation_worker.formats.lerobot.episode_images import (
     EpisodeImages,
     LabelStream,
     Size,
-    UnusableImage,
     batch_rows,
     decode_image_of,
-    image_contents,
 )
 from augmentation_worker.formats.lerobot.format_version import FileNumber
+from augmentation_worker.formats.lerobot.image_cells import UnusableImage, image_contents
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedCopy, PlannedEpisode, PlannedUnit

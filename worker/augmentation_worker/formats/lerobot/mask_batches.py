@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from augmentation_worker.failure import SourceInvalid
 from augmentation_worker.formats.bad_episodes import LEAVE_OUT
-from augmentation_worker.formats.lerobot.episode_images import UnusableImage
+from augmentation_worker.formats.lerobot.image_cells import UnusableImage
 from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.images.mask import decode_mask
 

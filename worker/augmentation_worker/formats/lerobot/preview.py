@@ -14,9 +14,10 @@ from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.lerobot.camera_check import check_cameras
 from augmentation_worker.formats.lerobot.copy_record import pipelines_of
 from augmentation_worker.formats.lerobot.data_table import SourceRows
-from augmentation_worker.formats.lerobot.episode_images import UnusableImage, decode_image_of, image_contents
+from augmentation_worker.formats.lerobot.episode_images import decode_image_of
 from augmentation_worker.formats.lerobot.episode_rows import unusable_image
 from augmentation_worker.formats.lerobot.followers import check_camera_masks, check_streams
+from augmentation_worker.formats.lerobot.image_cells import UnusableImage, image_contents
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, load_metadata
 from augmentation_worker.formats.lerobot.plan import EpisodePlan, PlannedEpisode

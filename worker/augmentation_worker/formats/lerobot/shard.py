@@ -11,9 +11,9 @@ from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import SourceInvalid, WorkerFailure
 from augmentation_worker.formats.lerobot.camera_masks import files_of_masks
 from augmentation_worker.formats.lerobot.data_table import SourceRows, write_shard_rows
-from augmentation_worker.formats.lerobot.episode_images import UnusableImage
 from augmentation_worker.formats.lerobot.episode_rows import EpisodeRows, RowsUnit, unusable_image
 from augmentation_worker.formats.lerobot.episode_videos import EpisodeVideos
+from augmentation_worker.formats.lerobot.image_cells import UnusableImage
 from augmentation_worker.formats.lerobot.moved_videos import MovedVideos
 from augmentation_worker.formats.lerobot.plan import PlannedEpisode, PlannedShard, PlannedUnit, UnitKind
 from augmentation_worker.formats.lerobot.preview import draw_episode

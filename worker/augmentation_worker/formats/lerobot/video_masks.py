@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from augmentation_worker.formats.lerobot.episode_images import UnusableImage
 from augmentation_worker.formats.lerobot.episodes import Episode
+from augmentation_worker.formats.lerobot.image_cells import UnusableImage
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.mask_batches import MaskBatches
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata, OpenFile

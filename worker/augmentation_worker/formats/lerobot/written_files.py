@@ -1,7 +1,7 @@
 """Checks of files that were written, read back: before they are stored, and of some after they were fetched back.
 
-Decoders are imported only when there is something to check: that of images needs torch, which takes seconds to import,
-that of videos PyAV, which would add a quarter to the start-up of resolve.
+Decoders are imported only when there is something to check: that of videos needs PyAV, which would add a quarter to the
+start-up of resolve.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from augmentation_worker.formats.integrity import broken
 from augmentation_worker.formats.lerobot.data_table import SourceRows, augmented_rows
+from augmentation_worker.formats.lerobot.image_cells import UnusableImage, check_image_of, image_contents
 from augmentation_worker.formats.lerobot.info import Camera, DatasetInfo
 from augmentation_worker.formats.lerobot.plan import PlannedCopy, PlannedEpisode
 from augmentation_worker.formats.tables import columns_difference, table_difference
@@ -46,17 +47,11 @@ def check_written_images(
     `parts` are the episodes in the file, each with its copies there.
     Raises WorkerFailure(INTEGRITY_CHECK_FAILED) with the first finding.
     """
-    from augmentation_worker.formats.lerobot.episode_images import (  # noqa: PLC0415
-        UnusableImage,
-        decode_image_of,
-        image_contents,
-    )
-
     for row in _check_written_rows(local, path, parts, source, info):
         for camera in cameras:
             try:
                 (content,) = image_contents(row, camera.key, 0)
-                decode_image_of(camera, 0, content)
+                check_image_of(camera, 0, content)
             except UnusableImage as error:
                 raise broken(f"{path}, camera {camera.key}: {error.finding}") from error
 

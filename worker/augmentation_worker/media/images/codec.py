@@ -17,59 +17,23 @@ format, with as little loss as that format allows:
 The same pixels and encoding give the same bytes with the same version of Pillow.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps, JpegImagePlugin
+from PIL import Image
 
-from augmentation_worker.media.images.header import ImageFormat, ImageInvalid, opened, read_header
+from augmentation_worker.media.images.decoder import SUBSAMPLING_444, ImageEncoding, JpegEncoding, decode_pixels
+from augmentation_worker.media.images.header import ImageFormat
 
 PNG_COMPRESS_LEVEL = 1
-_SUBSAMPLING_444 = 0
 _LOSSLESS = {
     ImageFormat.PNG: {"compress_level": PNG_COMPRESS_LEVEL},
     # `exact` keeps the colours below full transparency; method 0 is the fastest, as level 1 is of PNG.
     ImageFormat.WEBP: {"lossless": True, "exact": True, "quality": 0, "method": 0},
     ImageFormat.BMP: {},
 }
-
-
-@dataclass(frozen=True)
-class JpegEncoding:
-    """How a JPEG was compressed.
-
-    Attributes:
-        tables: the quantization tables, luma first, of 64 numbers each.
-        subsampling: of the chroma, as Pillow counts: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0.
-        progressive: whether it is stored from coarse to fine.
-    """
-
-    tables: tuple[tuple[int, ...], ...]
-    subsampling: int
-    progressive: bool
-
-
-@dataclass(frozen=True)
-class ImageEncoding:
-    """What is needed, with the pixels, to write an image as it was. The default is a PNG.
-
-    Attributes:
-        format: PNG, JPEG, WEBP or BMP.
-        jpeg: for JPEG; None is Pillow's quality 95 without subsampling.
-        grey: whether it has one channel of light.
-        alpha: uint8 [H, W]; None for an image without transparency.
-        icc_profile: colour profile.
-    """
-
-    format: ImageFormat = ImageFormat.PNG
-    jpeg: JpegEncoding | None = None
-    grey: bool = False
-    alpha: npt.NDArray[np.uint8] | None = field(default=None, compare=False)
-    icc_profile: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -91,19 +55,8 @@ def decode_image(content: bytes) -> DecodedImage:
     Raises:
         ImageInvalid: it is damaged, too large, of another format, or would lose information.
     """
-    header = read_header(content)
-    header.check_decodable()
-    with opened(content) as image:
-        # Asked of the file: what is made of it below does not know any more.
-        jpeg = _jpeg_encoding(image) if header.format is ImageFormat.JPEG else None
-        profile = image.info.get("icc_profile")
-        upright = ImageOps.exif_transpose(image)
-        alpha = None
-        if upright.has_transparency_data:
-            upright = upright.convert("RGBA")
-            alpha = np.array(upright.getchannel("A"))
-        pixels = torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1).contiguous()
-    return DecodedImage(pixels, ImageEncoding(header.format, jpeg, header.is_grey, alpha, profile))
+    pixels, encoding = decode_pixels(content)
+    return DecodedImage(torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), encoding)
 
 
 def luma(pixels: torch.Tensor) -> torch.Tensor:
@@ -143,19 +96,8 @@ def encode_image(pixels: torch.Tensor, encoding: ImageEncoding) -> bytes:
     return content.getvalue()
 
 
-def _jpeg_encoding(image: Image.Image) -> JpegEncoding:
-    if not isinstance(image, JpegImagePlugin.JpegImageFile):
-        raise ImageInvalid("is no JPEG, although it says so")
-    subsampling = JpegImagePlugin.get_sampling(image)
-    return JpegEncoding(
-        tables=tuple(tuple(table) for _, table in sorted(image.quantization.items())),
-        subsampling=subsampling if subsampling >= 0 else _SUBSAMPLING_444,
-        progressive=bool(image.info.get("progressive")),
-    )
-
-
 def _jpeg_options(jpeg: JpegEncoding | None) -> dict[str, Any]:
     if jpeg is None:
-        return {"quality": 95, "subsampling": _SUBSAMPLING_444}
+        return {"quality": 95, "subsampling": SUBSAMPLING_444}
     tables = [list(table) for table in jpeg.tables]
     return {"qtables": tables, "subsampling": jpeg.subsampling, "progressive": jpeg.progressive}

@@ -1,0 +1,72 @@
+"""Resolve and publish run from an image without torch and numba."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.fixtures.metadata_image import WORKER, absent_modules, packages
+
+PIXELS = {
+    # A preview: such a resolve pod has the other image.
+    "formats.images.format -> formats.images.preview",
+    "formats.lerobot.format -> formats.lerobot.preview",
+    # The preview of a result that lost its first episodes: so has a publish pod of onBadEpisode: skip.
+    "formats.images.result -> formats.images.preview",
+    "formats.lerobot.result -> formats.lerobot.preview",
+    # Augment.
+    "formats.images.result -> formats.images.shard",
+    "formats.lerobot.result -> formats.lerobot.shard",
+    "work -> torch",
+}
+"""Imports by which a function reaches what makes pixels."""
+PREFIX = "augmentation_worker."
+
+
+def imports(tree: ast.AST, *, in_function: bool = False) -> Iterator[tuple[str, bool]]:
+    """Names that are imported, each with whether a function does it; `from a import b` may be a.b."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((each.name, in_function) for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module, in_function
+            yield from ((f"{node.module}.{each.name}", in_function) for each in node.names)
+        else:
+            yield from imports(node, in_function=in_function or isinstance(node, ast.FunctionDef))
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(WORKER).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_what_makes_pixels_is_imported_only_where_another_image_runs() -> None:
+    found = {module_of(path): set(imports(ast.parse(path.read_text()))) for path in WORKER.rglob("*.py")}
+    heavy: set[str] = set()
+
+    def is_heavy(name: str) -> bool:
+        return name in heavy or name.partition(".")[0] in absent_modules()
+
+    before = -1
+    while before < len(heavy):
+        before = len(heavy)
+        heavy |= {module for module, names in found.items() if any(is_heavy(name) for name, late in names if not late)}
+    assert "augmentation_worker.transforms.pipeline" in heavy
+    late = {
+        f"{module} -> {name}".replace(PREFIX, "")
+        for module, names in found.items()
+        for name, in_function in names
+        if module not in heavy and in_function and is_heavy(name)
+    }
+    assert late == PIXELS
+    phases = {f"{PREFIX}{name}" for name in ("__main__", "run", "phases.resolve", "phases.publish")}
+    assert phases & heavy == set()
+
+
+def test_small_image_has_the_same_versions_and_no_torch() -> None:
+    small, large = packages("metadata-requirements.txt"), packages("requirements.txt")
+    assert small < large
+    assert {"torch", "torchvision", "numba", "triton"} <= large - small
+    text = (WORKER / "requirements.txt").read_text()
+    pinned = [line for line in (WORKER / "metadata-requirements.txt").read_text().splitlines() if line.strip()]
+    assert [line for line in pinned if line.rstrip(" \\") not in text] == []
