@@ -228,6 +228,11 @@ bench-gpu: $(GPU_SETUP) ## measure transforms and whole episodes on an NVIDIA GP
 	@PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.gpu
 	@if [ -f build/bench/gpu.json ]; then PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.report --take; fi
 
+.PHONY: bench-first-picture
+bench-first-picture: setup images ## measure POST to the first augmented frame on the local cluster, on an empty node and on a warm one
+	@$(PY) -m benchmarks.first_picture
+	@$(PY) -m benchmarks.report --take
+
 .PHONY: bench-codecs
 bench-codecs: setup lerobot ## measure time, bytes, quality and random reads of codecs, presets and profiles; SHORT=1: in a minute
 	@$(PY) -m benchmarks.codecs $(if $(SHORT),--short)

@@ -46,18 +46,19 @@ def from_registry(repository: str, *, plain_http: bool) -> Open:
 def files_of(opened: Open, digest: str, is_wanted: Callable[[str], bool]) -> dict[str, bytes]:
     """The wanted files of an image by path without a leading slash: the last layer that has one wins."""
     found: dict[str, bytes] = {}
-    for layer in _layers(opened, digest):
+    for layer, _ in layer_sizes(opened, digest):
         with opened("blobs", layer) as blob:
             _add_layer(found, blob, is_wanted)
     return found
 
 
-def _layers(opened: Open, digest: str) -> list[str]:
+def layer_sizes(opened: Open, digest: str) -> list[tuple[str, int]]:
+    """The compressed layers of an image, from its base on: digest and bytes."""
     manifest = _manifest(opened, digest)
     if "manifests" in manifest:  # an index: by platform, plus attestations of BuildKit
         images = [each for each in manifest["manifests"] if each.get("platform", {}).get("os") != "unknown"]
         manifest = _manifest(opened, images[0]["digest"])
-    return [layer["digest"] for layer in manifest["layers"]]
+    return [(layer["digest"], layer["size"]) for layer in manifest["layers"]]
 
 
 def _manifest(opened: Open, digest: str) -> dict[str, Any]:

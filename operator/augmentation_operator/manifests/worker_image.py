@@ -23,7 +23,7 @@ def worker_image(spec: AugmentationJobSpec, augmentation_class: AugmentationClas
 
 
 def makes_pixels(spec: AugmentationJobSpec, phase: PhaseName) -> bool:
-    """Whether a phase transforms frames: resolve for a preview, and publish to draw that of a result anew whose first
+    """Whether a phase transforms frames: resolve for a preview, and publish for that of a result whose first
     episodes were left out."""
     match phase:
         case PhaseName.RESOLVE:

@@ -84,6 +84,8 @@ def test_status_reports_phases_and_events(results: Results, shards: int) -> None
     assert sum(shard.episodes.total for shard in status.shards if shard.episodes) == 6
     for phase in (PhaseName.RESOLVE, PhaseName.AUGMENT, PhaseName.PUBLISH):
         assert [event.status for event in status.phase(phase).events][-1] == "completed"
+    statuses = [event.status for event in status.phase(PhaseName.AUGMENT).events]
+    assert (statuses.count("first_frame"), statuses.index("started") < statuses.index("first_frame")) == (shards, True)
     for event in status.phase(PhaseName.AUGMENT).events:
         if event.status == "completed":
             assert {"metadata", "decode", "transform", "encode", "join", "upload"} <= set(event.data or {})

@@ -59,7 +59,7 @@ def test_mounted_sources_are_listed_separately() -> None:
     assert bound_sources(DOCKERFILE) == ["constraints.txt"]
 
 
-def test_cache_key_is_added_to_every_stage_and_nothing_else_changes() -> None:
+def test_cache_key_is_added_to_stages_that_mount_and_nothing_else_changes() -> None:
     keyed = with_cache_keys(DOCKERFILE, lambda bound: "abc" if bound == ["constraints.txt"] else "other")
     assert keyed.count("ARG DEVCLUSTER_INPUTS") == 1, "the second stage mounts nothing"
     assert "FROM ${BASE_IMAGE} AS build\nARG DEVCLUSTER_INPUTS=abc\nRUN" in keyed

@@ -51,7 +51,8 @@ class Registry:
         return digest
 
     def image(self, *layers: Mapping[str, bytes]) -> str:
-        described = [{"digest": self.put(gzip.compress(_tar(layer)))} for layer in layers]
+        blobs = [gzip.compress(_tar(layer)) for layer in layers]
+        described = [{"digest": self.put(blob), "size": len(blob)} for blob in blobs]
         return self.put(json.dumps({"layers": described}).encode())
 
 

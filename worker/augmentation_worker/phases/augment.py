@@ -22,6 +22,8 @@ from augmentation_worker.work import Work
 _MOST_FILES_AT_ONCE: Final = 100
 _MOST_BYTES_AT_ONCE: Final = 256 * 2**20
 """Files of the source that are carried over between two records."""
+_MOST_SHARDS_WITH_FIRST_FRAME: Final = 12
+"""Of a job of more shards, each has room in the status for only three events or fewer."""
 _log = logging.getLogger(__name__)
 
 
@@ -76,6 +78,7 @@ class _ShardRun:
 
     Attributes:
         entries: of what is done.
+        has_frames: whether it has made a frame.
     """
 
     session: Session
@@ -85,6 +88,7 @@ class _ShardRun:
     documents: Documents
     progress: ShardProgress
     nouns: str
+    has_frames: bool = False
 
     def make(self, maker: ShardMaker) -> None:
         """Make what is not recorded yet."""
@@ -108,6 +112,10 @@ class _ShardRun:
             + (f", {done} of them done before" if done else ""),
             retry_attempt=settings.shard_attempt,
         )
+
+    def _report_first_frame(self) -> None:
+        if self.session.shard_count <= _MOST_SHARDS_WITH_FIRST_FRAME:
+            self.session.reporter.event("first_frame", f"Shard {self.shard.index} has made its first frames")
 
     def _carry_originals(self, maker: ShardMaker) -> None:
         carried = self.entries.carried(self.shard)
@@ -158,6 +166,9 @@ class _ShardRun:
         return record
 
     def _on_frames(self, frames: int) -> None:
+        if not self.has_frames:
+            self.has_frames = True
+            self._report_first_frame()
         self.progress.on_frames(frames)
         self.session.reporter.check()
 

@@ -1,0 +1,208 @@
+"""From POST to the first augmented frame, on a node of the local cluster that has no image of ours and on one with all.
+
+The product is installed as the demo installs it. A small job is submitted several times, by a class with one image for
+all phases and by one with a second, small image for resolve and publish. Before some, the worker's images are removed
+from the node, so that the kubelet pulls them from the registry next to it: over a network it takes longer. Times are
+those of the worker's events, from the moment of the POST; of pulls, those of the kubelet's.
+
+    python -m benchmarks.first_picture
+
+`--short` leaves out the class with one image. Both empty the node of images, so no other job may run.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from huggingface_hub import HfApi
+
+from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
+from devcluster import commands, settings
+from devcluster.demo.access import Access
+from devcluster.demo.dataset import upload_sample
+from devcluster.demo.first_frame import event_seconds, pulls
+from devcluster.demo.installation import install, open_access
+from devcluster.demo.job_progress import FINAL, gateway_client, read_status, submit
+from devcluster.demo.kubectl import Kubectl
+from devcluster.errors import DevclusterError
+from devcluster.images import read_references
+from devcluster.sbom.image_files import from_registry, layer_sizes
+
+CLASS: Final = "cpu"
+SOURCE: Final = "demo/pusht"
+POLL_SECONDS: Final = 0.2
+TIMEOUT_SECONDS: Final = 600.0
+WORKERS: Final = ("worker-metadata", "worker")
+
+
+@dataclass(frozen=True)
+class Course:
+    """One job: seconds from its POST, and seconds of pulls.
+
+    Attributes:
+        situation: what the node had, and how many images the class has.
+        first_word: the resolve pod has read the job.
+        resolved: it has checked the dataset.
+        started: a shard begins.
+        first_frame: it has augmented its first frames.
+        pulls: by phase.
+    """
+
+    situation: str
+    first_word: float
+    resolved: float
+    started: float
+    first_frame: float
+    pulls: Mapping[str, float]
+
+
+class Cluster:
+    """The local cluster with the product on it."""
+
+    def __init__(self, chosen: settings.Settings) -> None:
+        if chosen.existing:
+            raise DevclusterError("CLUSTER=existing: this empties a node of images, so it wants a cluster of its own.")
+        self._node = [str(commands.require_recorded(chosen).provider), "exec", f"{chosen.name}-control-plane"]
+        installation = install(chosen)
+        self.kubectl: Kubectl = installation.kubectl
+        self.access: Access = open_access(installation, "demo")
+        upload_sample(HfApi(endpoint=self.access.hub_endpoint, token=self.access.hub_token), SOURCE)
+
+    def set_metadata_image(self, reference: str | None) -> None:
+        """Give the class a second image, or take it away."""
+        patch = json.dumps({"spec": {"metadataImage": reference}})
+        self.kubectl.run("patch", "augmentationclass", CLASS, "--type=merge", f"--patch={patch}")
+
+    def remove_images(self) -> None:
+        """Remove the worker's images, of any build, from the node."""
+        listed = subprocess.run(
+            [*self._node, "crictl", "images", "-o", "json"], capture_output=True, text=True, check=True
+        )
+        names = [name for image in json.loads(listed.stdout)["images"] for name in image["repoDigests"]]
+        ours = [name for name in names if "/augmentation-worker" in name]
+        if ours:
+            subprocess.run([*self._node, "crictl", "rmi", *ours], capture_output=True, check=True)
+        # containerd collects what nothing refers to a moment later.
+        time.sleep(5)
+
+    def run(self, situation: str) -> Course:
+        """Submit a job, follow it to its first frame, and cancel it."""
+        request = {"dataset_id": SOURCE, "augment_transforms": "lighting", "augment_copies": 1, "parallelism": 1}
+        posted = time.time()
+        job_id = submit(self.access, {**request, "project_id": "00000000-0000-4000-8000-000000000000"})
+        while True:
+            status = read_status(self.access, job_id)
+            first_frame = event_seconds(status, "augment", "first_frame", posted)
+            if first_frame is not None:
+                break
+            if status["status"] in FINAL or time.time() - posted > TIMEOUT_SECONDS:
+                raise DevclusterError(f"no frame was augmented: {status}")
+            time.sleep(POLL_SECONDS)
+        pulled = pulls(self.kubectl, self.access.namespace, job_id)
+        marks = [("resolve", "started"), ("resolve", "completed"), ("augment", "started")]
+        first_word, resolved, started = (event_seconds(status, *mark, posted) or 0.0 for mark in marks)
+        with gateway_client(self.access) as gateway:
+            gateway.post(f"/v1/augmentation/{job_id}/cancel").raise_for_status()
+        return Course(situation, first_word, resolved, started, first_frame, pulled)
+
+
+def measure(chosen: settings.Settings, *, short: bool) -> list[Course]:
+    """Run the jobs in turn."""
+    cluster = Cluster(chosen)
+    small = read_references(chosen.images_file)[WORKERS[0]]
+    courses = []
+    try:
+        for images, reference in ((2, small),) if short else ((1, None), (2, small)):
+            cluster.set_metadata_image(reference)
+            cluster.remove_images()
+            name = "one image" if images == 1 else "two images"
+            courses.append(cluster.run(f"the node has nothing, {name}"))
+            courses.append(cluster.run(f"the node has all, {name}"))
+            print(*courses[-2:], sep="\n", file=sys.stderr)
+    finally:
+        cluster.set_metadata_image(small)
+    return courses
+
+
+def sizes(chosen: settings.Settings) -> Table:
+    """Compressed sizes of the images, and what a node with the small one has to pull for the other."""
+    references = read_references(chosen.images_file)
+    destination = commands.destination(chosen)
+    layers = {}
+    for name in WORKERS:
+        repository, _, digest = references[name].partition("@")
+        opened = from_registry(f"{destination.push}/{repository.rpartition('/')[2]}", plain_http=destination.plain_http)
+        layers[name] = dict(layer_sizes(opened, digest))
+    small, large = (layers[name] for name in WORKERS)
+    shared = sum(size for digest, size in large.items() if digest in small)
+    rows: list[list[Cell]] = [
+        ["resolve and publish", round(sum(small.values()) / 1e6)],
+        ["augment", round(sum(large.values()) / 1e6)],
+        ["of both", round(shared / 1e6)],
+    ]
+    return Table("Compressed size", ["image", "MB"], rows)
+
+
+def figures_of(courses: list[Course], images: Table, *, short: bool) -> Figures:
+    """The document."""
+    columns = [
+        "",
+        "resolve's first word",
+        "dataset checked",
+        "shard begins",
+        "first frame",
+        "pulled for resolve",
+        "for augment",
+    ]
+    rows: list[list[Cell]] = [
+        [
+            each.situation, each.first_word, each.resolved, each.started, each.first_frame,
+            each.pulls.get("resolve", 0.0), each.pulls.get("augment", 0.0),
+        ]
+        for each in courses
+    ]  # fmt: skip
+    layers = {
+        "until resolve's first word": [each.first_word for each in courses],
+        "resolve": [each.resolved - each.first_word for each in courses],
+        "until a shard begins": [each.started - each.resolved for each in courses],
+        "until its first frame": [each.first_frame - each.started for each in courses],
+    }
+    return Figures(
+        title="First picture",
+        what="Seconds from POST to the first augmented frame of a small job on the local cluster, on a node with no "
+        "image of the worker and on one with all: with one image for all phases, and with a small one for resolve "
+        "and publish.",
+        command="make bench-first-picture",
+        short=short,
+        tables=[Table("Seconds from POST", columns, rows), images],
+        plots=[
+            Plot(
+                "POST to the first augmented frame", "stacked-bars", Axis("", [each.situation for each in courses]),
+                "seconds", [Series(label, values) for label, values in layers.items()],
+            )
+        ],
+    )  # fmt: skip
+
+
+def main() -> int:
+    """Measure, print and write. An error that the user can fix is reported in one sentence."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true", help="only the class with two images")
+    chosen, options = settings.from_environment(), parser.parse_args()
+    try:
+        figures = figures_of(measure(chosen, short=options.short), sizes(chosen), short=options.short)
+    except DevclusterError as error:
+        print(f"first_picture: {error}", file=sys.stderr)
+        return 1
+    figures.print()
+    figures.write("first_picture")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
