@@ -72,6 +72,8 @@ FramesPerSecond = Annotated[float, Field(ge=0, le=MAX_FRAMES_PER_SECOND)]
 class Condition(ObservedModel):
     """A standard condition (metav1.Condition)."""
 
+    model_config = ConfigDict(json_schema_extra=OWNED_AS_A_WHOLE)
+
     type: Annotated[str, StringConstraints(max_length=316)] = Field(description="CamelCase type of the condition.")
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it applies.")
     reason: Annotated[str, StringConstraints(max_length=1024)] = Field(
@@ -161,6 +163,8 @@ class Shard(ObservedModel):
 class Progress(ObservedModel):
     """Progress of the job."""
 
+    model_config = ConfigDict(json_schema_extra=OWNED_AS_A_WHOLE)
+
     episodes: Tally = Field(default=Tally(), description="Source episodes.")
     frames: Tally = Field(default=Tally(), description="Augmented frames.")
     bytes: Tally = Field(
@@ -182,6 +186,8 @@ class Progress(ObservedModel):
 
 class Placement(ObservedModel):
     """Where the augment pods run, read from the labels of the node."""
+
+    model_config = ConfigDict(json_schema_extra=OWNED_AS_A_WHOLE)
 
     placement: ShortText | None = Field(
         None, description="Name of the placement, in the class's list, that is tried or was taken."
@@ -327,6 +333,8 @@ class BadEpisodes(ObservedModel):
 class Usage(ObservedModel):
     """Resources used by the pods of all attempts, for billing. May lack up to 30 s of a pod that was deleted."""
 
+    model_config = ConfigDict(json_schema_extra=OWNED_AS_A_WHOLE)
+
     accelerator_seconds: Annotated[float, Field(ge=0)] | None = Field(
         None, description="Accelerator-seconds, by the limits of the pods; devices of resourceClaims are not counted."
     )
@@ -340,12 +348,16 @@ class Usage(ObservedModel):
 class Queue(ObservedModel):
     """Position in the queue while the job waits for quota."""
 
+    model_config = ConfigDict(json_schema_extra=OWNED_AS_A_WHOLE)
+
     position: Count | None = Field(None, description="Number of jobs ahead of this one.")
     depth: Count | None = Field(None, description="Number of jobs in the queue.")
 
 
 class Notification(ObservedModel):
     """The event that announces the end of a job to the address that its class names."""
+
+    model_config = ConfigDict(json_schema_extra=OWNED_AS_A_WHOLE)
 
     id: ShortText = Field(description="Id of the event, the same at every delivery: the header webhook-id.")
     state: NotificationState = Field(description="pending, delivered, or failed: given up.")
@@ -355,11 +367,12 @@ class Notification(ObservedModel):
 class ClassSnapshot(ObservedModel):
     """An AugmentationClass as it was when a job began."""
 
+    model_config = ConfigDict(json_schema_extra=OWNED_AS_A_WHOLE)
+
     generation: Count | None = Field(None, description="metadata.generation of the class.")
     taken_at: Timestamp | None = Field(None, description="When it was taken: the first augment pod ran.")
     spec: dict[str, Any] = Field(
-        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "x-kubernetes-map-type": "atomic"},
-        description="The spec of the class.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}, description="The spec of the class."
     )
 
 

@@ -1,8 +1,8 @@
-"""The Kubernetes Events of a job: one per change of a condition or of a phase."""
+"""The Kubernetes Events of a job: one for all that a write of its status reports, and one for each warning."""
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from augmentation_api import AugmentationJob, AugmentationJobStatus, ConditionType, PhaseName, PhaseStatus, State
 from augmentation_api.identifiers import FIELD_MANAGER_OPERATOR
@@ -66,8 +66,16 @@ class KubernetesEvent:
 
 
 def kubernetes_events(before: AugmentationJobStatus, after: AugmentationJobStatus) -> list[KubernetesEvent]:
-    """What has changed and is worth an Event: phases, conditions, a notification that was given up."""
-    return [*_of_phases(before, after), *_of_conditions(before, after), *_of_notification(before, after)]
+    """What has changed and is worth an Event: conditions, phases, a notification that was given up.
+
+    Each Event is a call of the API server. What is no warning is one Event, with the reason of what came last.
+    """
+    changes = [*_of_conditions(before, after), *_of_phases(before, after), *_of_notification(before, after)]
+    warnings = [event for event in changes if event.is_warning]
+    news = [event for event in changes if not event.is_warning]
+    if not news:
+        return warnings
+    return [replace(news[-1], message="; ".join(event.message for event in news)), *warnings]
 
 
 def _of_phases(before: AugmentationJobStatus, after: AugmentationJobStatus) -> Iterator[KubernetesEvent]:

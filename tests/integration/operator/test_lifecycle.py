@@ -129,7 +129,7 @@ def test_kubectl_describe_shows_the_events_of_a_job(
 
     until(lambda: "Published" in described(), described)
     events = described().partition("Events:")[2]
-    for reason in ("ResolveStarted", "ClassSelected", "AugmentStarted", "PublishStarted", "Published"):
+    for reason in ("ResolveStarted", "AugmentStarted", "PublishStarted", "Published"):
         assert events.count(f" {reason} ") == 1, events
 
 

@@ -580,7 +580,7 @@ async def test_each_event_is_created_once() -> None:
     situation.watches_catch_up()
     await situation.reconcile()
     reasons = [(event["type"], event["reason"]) for event in situation.events]
-    assert reasons == [("Normal", "ResolveStarted"), ("Normal", "ClassSelected")]
+    assert reasons == [("Normal", "ResolveStarted")]
     assert situation.events[0]["involvedObject"]["uid"] == UID
 
 

@@ -26,16 +26,33 @@ def test_events_of_a_whole_job_are_in_order() -> None:
     cluster = SimulatedCluster()
     listener = Listener(cluster)
     cluster.reach(RESOLVE)
-    assert listener.listen() == [("ResolveStarted", False), ("ClassSelected", False)]
+    assert listener.listen() == [("ResolveStarted", False)]
     cluster.finish_resolve()
     assert listener.listen() == [("ProvisionStarted", False)]
     cluster.start_pod(AUGMENT)
     cluster.settle()
-    assert listener.listen() == [("AugmentStarted", False), ("Running", False)]
+    assert listener.listen() == [("AugmentStarted", False)]
     cluster.finish_augment()
     assert listener.listen() == [("PublishStarted", False)]
     cluster.finish_publish()
     assert listener.listen() == [("Published", False)]
+
+
+def test_what_one_write_reports_is_one_event_and_a_warning_another() -> None:
+    cluster = SimulatedCluster()
+    listener = Listener(cluster)
+    cluster.reach(RESOLVE)
+    cluster.finish_resolve()
+    listener.listen()
+    cluster.start_pod(AUGMENT)
+    cluster.settle()
+    listener.listen()
+    assert listener.heard[-1].message == "running on node-a; augment has begun"
+    cluster.fail_pod(AUGMENT, failure=FailureReason.SOURCE_INVALID, message="episode 3 is broken")
+    cluster.settle()
+    events = kubernetes_events(AugmentationJobStatus(), cluster.status)
+    assert [event.reason for event in events if event.is_warning] == ["SourceInvalid"]
+    assert len([event for event in events if not event.is_warning]) == 1
 
 
 def test_end_of_a_phase_is_an_event_if_nothing_else_implies_it() -> None:

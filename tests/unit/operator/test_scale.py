@@ -11,7 +11,7 @@ from augmentation_operator.scale import COUNTERS_INTERVAL, DEFERRABLE_WRITES_PER
 from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, SimulatedCluster
 
 AT_ONCE = timedelta(0)
-MANY = 100 * DEFERRABLE_WRITES_PER_SECOND
+MANY = 2000
 Happens = Callable[[SimulatedCluster], object]
 
 
