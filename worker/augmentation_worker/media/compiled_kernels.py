@@ -22,18 +22,20 @@ from numba.core.dispatcher import Dispatcher
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TransformName
 from augmentation_worker.media.image_statistics import ImageStatisticsCollector
+from augmentation_worker.media.video import color_kernels
+from augmentation_worker.media.video.colors import ColorConverter, ColorTags
 from augmentation_worker.transforms import kernels, resampler_kernels
 from augmentation_worker.transforms.kernel_target import KERNEL_TARGETS, kernel_target
 from augmentation_worker.transforms.pipeline import sample_pipeline
 
-_MODULES = (kernels, resampler_kernels)
+_MODULES = (kernels, resampler_kernels, color_kernels)
 _KINDS = {
     TransformName.NOISE: ("gaussian", "shot"),
     TransformName.BLUR: ("motion", "defocus"),
     TransformName.BACKGROUND: ("color",),
 }
 """Of transforms that have a kernel for each kind."""
-_SIZES = ((6, 8), (5, 7))
+_SIZES = ((8, 8), (5, 7))
 """Height and width, pixels: lookup tables have one kernel for an even number of pixels, and one for an odd number."""
 
 Signatures = dict[tuple[str, str], list[Any]]
@@ -41,7 +43,7 @@ Signatures = dict[tuple[str, str], list[Any]]
 
 
 def run_all_kernels() -> Signatures:
-    """Run every transform on a few pixels. Returns which kernels this process has compiled, or loaded, so far."""
+    """Run all that uses kernels on a few pixels. Returns which of them this process has compiled, or loaded, so far."""
     for height, width in _SIZES:
         frames = torch.zeros((1, 3, height, width), dtype=torch.uint8)
         ImageStatisticsCollector(1).add(frames, 0)
@@ -57,7 +59,15 @@ def run_all_kernels() -> Signatures:
                     masks=lambda first, count, height, width: np.full((count, height, width), 255, np.uint8),
                 )
                 pipeline(frames, 0)
+    _convert_colors()
     return {(module, name): kernel.signatures for module, name, kernel in _dispatchers() if kernel.signatures}
+
+
+def _convert_colors() -> None:
+    """Frames of noise, as of flat ones the converter does not find out where their chroma lies."""
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
+    converter = ColorConverter()
+    converter.to_rgb(converter.to_yuv(pixels, "yuv420p", ColorTags()), pixels)
 
 
 def recompiled() -> int:

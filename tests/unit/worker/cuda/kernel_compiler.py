@@ -16,6 +16,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from augmentation_worker.media.video import cuda_color_kernels
 from augmentation_worker.transforms.cuda import neighbour_kernels, value_kernels
 from augmentation_worker.transforms.cuda.fused_copies import TILE
 from augmentation_worker.transforms.cuda.operation import Kind
@@ -35,6 +36,14 @@ _OPERANDS = {
 }
 _SIZES = {"copy_stride": "i32", "pixels": "i32", "blocks": "i32", "frames": "i32", "first_frame": "i32"}
 _IMAGE = {"height": "i32", "width": "i32", "rows": 128}
+_FACTORS = ("of_red", "of_green", "of_blue", "stretch", "add")
+
+
+def _strides(plane: str) -> dict[str, Any]:
+    """Of planes whose values follow one another: a stride of one is a constant."""
+    return {f"{plane}_frame": "i32", f"{plane}_row": "i32", f"{plane}_column": 1}
+
+
 KERNELS: dict[str, tuple[Any, dict[str, Any]]] = {
     "average_along": (
         neighbour_kernels.average_along,
@@ -64,6 +73,38 @@ KERNELS: dict[str, tuple[Any, dict[str, Any]]] = {
         )
         for taps, black in ((2, False), (2, True), (3, False))
     },
+    **{
+        f"to RGB{', chroma left' if is_left else ''}": (
+            cuda_color_kernels.to_rgb,
+            {
+                **dict.fromkeys(("y", "u", "v", "pixels"), "*u8"),
+                **_strides("y"),
+                **_strides("chroma"),
+                **dict.fromkeys(("height", "width", "y_factor", "y_offset"), "i32"),
+                **dict.fromkeys(("v_to_r", "v_to_g", "u_to_g", "u_to_b"), "i32"),
+                **{"is_left": is_left, "rows": cuda_color_kernels.ROWS, "columns": cuda_color_kernels.COLUMNS},
+            },
+        )
+        for is_left in (False, True)
+    },
+    "to luma": (
+        cuda_color_kernels.to_luma,
+        {
+            **dict.fromkeys(("pixels", "y"), "*u8"),
+            **_strides("y"),
+            **dict.fromkeys(("size", "width", *_FACTORS), "i32"),
+            **{"is_dense": True, "tile": cuda_color_kernels.LUMA_TILE},
+        },
+    ),
+    "to chroma": (
+        cuda_color_kernels.to_chroma,
+        {
+            **dict.fromkeys(("pixels", "chroma"), "*u8"),
+            **_strides("chroma"),
+            **dict.fromkeys(("height", "width", *_FACTORS), "i32"),
+            **{"rows": cuda_color_kernels.CHROMA_ROWS, "columns": cuda_color_kernels.CHROMA_COLUMNS},
+        },
+    ),
 }
 
 
@@ -90,7 +131,7 @@ def compile_for(kernel: Any, arguments: dict[str, Any], capability: int, warps: 
     signature = {n: arguments[n] if _is_type(arguments[n]) else "constexpr" for n in names}
     aligned = {}
     for place, name in enumerate(names):
-        if name in ("first_frame", "gain", "reach", "count", "reciprocal"):
+        if name in ("first_frame", "gain", "reach", "count", "reciprocal", *_FACTORS):
             continue
         for path, kind in _leaves((place,), signature[name]):
             if kind != "constexpr":

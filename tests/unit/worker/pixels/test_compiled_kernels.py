@@ -9,6 +9,7 @@ import pytest
 from numba.core.caching import UserProvidedCacheLocator
 
 from augmentation_worker.media.compiled_kernels import run_all_kernels
+from augmentation_worker.media.video import color_kernels
 from augmentation_worker.transforms import kernels
 from augmentation_worker.transforms.kernel_target import COMPILED_KERNELS, KERNEL_TARGETS, kernel_target
 
@@ -25,8 +26,9 @@ def test_process_with_the_kernels_of_its_image_compiles_none(tmp_path: Path) -> 
         pytest.skip("this processor is of no kind that images hold kernels for")
     run_all_kernels()
     # What compile_ahead writes: numba's own cache of this machine, which is compiled for the same kind of processor.
-    held = tmp_path / target.name / UserProvidedCacheLocator.get_suitable_cache_subpath(kernels.__file__)
-    shutil.copytree(kernels.look_up.stats.cache_path, held)
+    for module, kernel in ((kernels, kernels.look_up), (color_kernels, color_kernels.to_rgb)):
+        held = tmp_path / target.name / UserProvidedCacheLocator.get_suitable_cache_subpath(str(module.__file__))  # type: ignore[no-untyped-call]
+        shutil.copytree(kernel.stats.cache_path, held)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     answer = subprocess.run(
         [sys.executable, "-c", IN_A_POD],

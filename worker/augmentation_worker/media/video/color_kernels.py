@@ -3,10 +3,11 @@
 For sides that are even, and numbers as `swscale` has them. Sums wrap around at 32 bits, as there.
 """
 
-import numba
 import numpy as np
 
-_compiled = numba.njit(nogil=True, cache=True)
+from augmentation_worker.transforms.kernel_target import kernel_compiler
+
+_compiled = kernel_compiler()
 _LUMA_HALF = np.int32(0x801 << 8)
 _CHROMA_HALF = np.int32(0x4001 << 9)
 _GREATEST = np.int32((1 << 15) - 1)
@@ -51,19 +52,22 @@ def _to_rgb_row(y, near_u, far_u, near_v, far_v, red, green, blue, factors):
 
 @_compiled
 def to_rgb(y, u, v, pixels, factors, is_left):
-    """Write pixels [3, H, W] of planes y [H, W], u and v [H / 2, W / 2]; factors int32 [6] as of `swscale.YuvToRgb`."""
-    height, width = y.shape
+    """Write pixels [3, H, W] of planes y [H, W or more], u and v [H / 2, W / 2 or more], whose rows may be padded.
+
+    factors int32 [6]: as of `swscale.YuvToRgb`.
+    """
+    _, height, width = pixels.shape
     rows = height // 2
     spread_u, spread_v = np.empty((rows, width), np.int16), np.empty((rows, width), np.int16)
     numbers = (factors[0], factors[1], factors[2], factors[3], factors[4], factors[5])
     for row in range(rows):
-        _spread(u[row], spread_u[row], is_left)
-        _spread(v[row], spread_v[row], is_left)
+        _spread(u[row, : width // 2], spread_u[row], is_left)
+        _spread(v[row, : width // 2], spread_v[row], is_left)
     for row in range(height):
         near = row // 2
         far = min(max(near + (1 if row % 2 else -1), 0), rows - 1)
         _to_rgb_row(
-            y[row],
+            y[row, :width],
             spread_u[near],
             spread_u[far],
             spread_v[near],
@@ -115,7 +119,7 @@ def to_yuv(pixels, y, u, v, factors):
     _, height, width = pixels.shape
     of_y = (factors[0, 0], factors[0, 1], factors[0, 2], factors[0, 3], factors[0, 4])
     for row in range(height):
-        _to_luma(pixels[0, row], pixels[1, row], pixels[2, row], y[row], of_y)
+        _to_luma(pixels[0, row], pixels[1, row], pixels[2, row], y[row, :width], of_y)
     narrow = np.empty((height, width // 2), np.int16)
     for plane in range(2):
         at = plane + 1
@@ -125,4 +129,4 @@ def to_yuv(pixels, y, u, v, factors):
             _to_chroma(pixels[0, row], pixels[1, row], pixels[2, row], narrow[row], of_chroma)
         for row in range(height // 2):
             before, after = max(2 * row - 1, 0), min(2 * row + 2, height - 1)
-            _join(narrow[before], narrow[2 * row], narrow[2 * row + 1], narrow[after], target[row])
+            _join(narrow[before], narrow[2 * row], narrow[2 * row + 1], narrow[after], target[row, : width // 2])

@@ -167,11 +167,11 @@ def _to_yuv_factors(colors: ColorTags) -> NDArray[np.int32]:
 
 
 def _yuv_planes(frame: av.VideoFrame) -> list[NDArray[np.uint8]]:
-    """The planes of a frame with a byte for each value, writable, uint8 [H, W] and twice [H / 2, W / 2]."""
-    return [
-        np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-        for plane in frame.planes
-    ]
+    """The planes of a frame with a byte for each value, writable, their padding included.
+
+    With it rows follow one another without a gap, and the kernels are compiled for that alone.
+    """
+    return [np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size) for plane in frame.planes]
 
 
 def _planes(frame: av.VideoFrame) -> list[NDArray[Any]]:
