@@ -6,8 +6,10 @@ swscale takes for the `center` of four pixels. PyAV 18.1 does not show what a fr
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
@@ -22,6 +24,7 @@ from augmentation_worker.media.video.encoding import NVENC_PIX_FMT
 from augmentation_worker.media.video.gpu.plane_layout import PlaneLayout, SurfaceLayout
 from augmentation_worker.media.video.planes import planes_of
 from augmentation_worker.media.video.properties import FULL_RANGE_FORMATS
+from augmentation_worker.media.video.segment import VideoSegment, decode_frames
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +92,7 @@ class GpuColors:
         self.kernels = kernels
         self._device = device
         self._takes: dict[tuple[str, ColorTags, int, int], bool] = {}
+        self._sitings: dict[tuple[Path, int, int], str | None] = {}
 
     def makes(self, pix_fmt: str, colors: ColorTags, height: int, width: int) -> bool:
         """Whether RGB is converted to this format as on the CPU."""
@@ -96,6 +100,15 @@ class GpuColors:
         if kind not in self._takes:
             self._takes[kind] = self.kernels.supports(*kind) and self._same_yuv(*kind)
         return self._takes[kind]
+
+    def siting_in(self, segment: VideoSegment, colors: ColorTags) -> str | None:
+        """The same as `siting_of` of a segment's first frame. Asked once per file: its frames have one encoding."""
+        status = segment.path.stat()
+        file = (segment.path, status.st_size, status.st_mtime_ns)
+        if file not in self._sitings:
+            first = next(decode_frames(replace(segment, frames=1)))
+            self._sitings[file] = self.siting_of(first, colors)
+        return self._sitings[file]
 
     def siting_of(self, frame: av.VideoFrame, colors: ColorTags) -> str | None:
         """Where a decoded frame says that its chroma lies, if frames like it are converted to RGB as on the CPU.

@@ -143,7 +143,7 @@ class GpuEpisode:
 
     def _augment(self, augment: Augment, batch: SourceBatch) -> list[torch.Tensor]:
         """Augmented frames of each copy, in memory of their own; those of a new kind are compared with the CPU's."""
-        kinds = [(tuple(name for name, _, _ in pipeline.steps), batch.frames.shape[2:]) for _, pipeline in self.copies]
+        kinds = [(batch.frames.shape[2:], *_kind_of(pipeline)) for _, pipeline in self.copies]
         if self.device.type == "cpu" or _compared.issuperset(kinds):
             return augment(batch.frames, batch.first_frame)
         try:
@@ -167,6 +167,15 @@ class GpuEpisode:
         if self.on_frames is not None and self._encoded > self._reported:
             news, self._reported = self._encoded - self._reported, self._encoded
             self.on_frames(news)
+
+
+def _kind_of(pipeline: EpisodeTransform) -> list[str]:
+    """What its steps are: their names, and parameters in words, e.g. the kind of noise."""
+    return [
+        word
+        for name, parameters in pipeline.parameters.items()
+        for word in (name, *(each for each in parameters.values() if isinstance(each, str)))
+    ]
 
 
 def augmentation_of(pipelines: Sequence[EpisodeTransform], device: torch.device) -> Augment:

@@ -1,7 +1,7 @@
 """Decoded frames of an episode as batches of RGB in a GPU's memory: by NVDEC, or by CPU threads and an upload."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import av
@@ -243,8 +243,7 @@ def _transfer(
 ) -> _Transfer:
     """The shortest way into the device's memory that gives the bits of the CPU."""
     if gpu_colors is not None and properties.bits == 8:
-        first = next(decode_frames(replace(segment, frames=1)))
-        siting = gpu_colors.siting_of(first, properties.colors)
+        siting = gpu_colors.siting_in(segment, properties.colors)
         if siting is not None:
             convert = _Conversion(gpu_colors.kernels, properties.colors, siting)
             if device.type == "cuda" and refusal_of(segment, device) is None:
