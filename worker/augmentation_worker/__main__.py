@@ -6,8 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from augmentation_api import PhaseName
+from augmentation_api import FailureReason, PhaseName
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker import console, secrecy, termination
 from augmentation_worker.cluster.connection import connected
@@ -15,6 +16,7 @@ from augmentation_worker.cluster.job import ClusterJob, LocalJob
 from augmentation_worker.cluster.manifest import ConfigMapManifests, LocalManifests
 from augmentation_worker.failure import TERMINATED_EXIT_CODE, Terminated, WorkerFailure
 from augmentation_worker.local import commands
+from augmentation_worker.media.video import encoder_watch
 from augmentation_worker.run import run_phase, unexpected_failure
 from augmentation_worker.settings import Settings, termination_message_path
 
@@ -45,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _exit_code_of(work: Callable[[], None], on_failure: Callable[[WorkerFailure], None]) -> int:
+    encoder_watch.WATCH.on_stall = partial(_end_stalled, on_failure)
     try:
         work()
     except Terminated:
@@ -65,6 +68,18 @@ def _exit_code_of(work: Callable[[], None], on_failure: Callable[[WorkerFailure]
         on_failure(unexpected)
         return unexpected.reason.exit_code
     return 0
+
+
+def _end_stalled(on_failure: Callable[[WorkerFailure], None], seconds: float) -> None:
+    """End a process whose encoder will never answer: the thread that waits for it cannot be reached otherwise."""
+    failure = WorkerFailure(
+        FailureReason.INTERNAL_ERROR,
+        f"the video encoder has not answered for {seconds:.0f} s, and nothing else was done: the process ends, and "
+        "another one goes on from what is recorded",
+    )
+    on_failure(failure)
+    sys.stderr.flush()
+    os._exit(failure.reason.exit_code)
 
 
 def _run_phase(phase: PhaseName, environment: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ import av.container
 import torch
 
 from augmentation_worker.media.video.colors import ColorConverter, ColorTags
+from augmentation_worker.media.video.encoder_watch import WATCH
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.lossless import LosslessEncoding
 from augmentation_worker.media.video.thread_policy import same_scheduling
@@ -96,7 +97,9 @@ class VideoEncoder:
         """Encode the next frame, which has the size and the pixel format of the video."""
         frame.pts = self._frames
         frame.time_base = self._stream.codec_context.time_base
-        self._mux(self._stream.encode(frame))
+        with WATCH.call():
+            packets = self._stream.encode(frame)
+        self._mux(packets)
         self._frames += 1
 
     def close(self) -> None:
@@ -109,7 +112,9 @@ class VideoEncoder:
             self.discard()
             raise ValueError(f"{self._path}: a video of no frames")
         try:
-            self._mux(self._stream.encode(None))
+            with WATCH.call():
+                packets = self._stream.encode(None)
+            self._mux(packets)
             self._container.close()
         except BaseException:
             self.discard()
