@@ -11,7 +11,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.figures import Plot
 
-COLOURS = ("#3f8fc5", "#e08a3c", "#45a87a", "#c2659b", "#8f7fd1", "#b59a35", "#d1605a", "#5fb3b3", "#9b8577")
+COLOURS = (
+    *("#3f8fc5", "#e08a3c", "#45a87a", "#c2659b", "#8f7fd1", "#b59a35"),
+    *("#d1605a", "#5fb3b3", "#9b8577", "#86a83f", "#d48fb4", "#6f86a6"),
+)
 """Of a middle luminance, so that each stands out from a white page and from a dark one."""
 INK = "#808080"
 _STYLE: dict[Any, object] = {
@@ -86,7 +89,8 @@ def _draw_points(axes: Axes, plot: Plot, line: str) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        largest = max((value for series in plot.series for value in series.values if value is not None), default=1)
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]), top=max(1.06 * largest, axes.get_ylim()[1]))
     if 0 < len(numbers) <= _MOST_TICKS and plot.kind == "lines":
         axes.set_xticks(numbers, [f"{value:,g}" for value in numbers])
         axes.xaxis.set_minor_formatter(NullFormatter())

@@ -19,7 +19,7 @@ from benchmarks.plots import draw
 RESULTS = CHECKOUT / "benchmarks" / "results"
 DOCS = CHECKOUT / "docs"
 PAGE, PLOTS = Path("performance.md"), Path("performance")
-ORDER = ("augment_video", "codecs", "first_picture", "whole_job", "growth", "estimate", "operator_scale", "gpu")
+ORDER = ("augment_video", "codecs", "whole_job", "growth", "calibrate_estimate", "operator_scale", "gpu")
 """Of the sections; others follow by name."""
 UNMEASURED = {
     "gpu": "On a GPU, by `make bench-gpu`: each transform and four stacked at 480x640 and 1080p as a fraction of the\n"
@@ -41,12 +41,12 @@ def pages(figures: Mapping[str, Figures]) -> dict[Path, str]:
     parts = [HEAD]
     for name in sorted(figures, key=_place):
         parts.append(f"## {figures[name].title}\n\n{figures[name].what}\n")
-        parts += (_table(table) for table in figures[name].tables)
         for number, plot in enumerate(figures[name].plots, start=1):
             path = PLOTS / f"{name}-{number}.svg"
             made[path] = draw(plot)
             parts.append(f"![{plot.title}]({path})\n")
         parts += (f"{note}\n" for note in figures[name].notes)
+        parts += (_table(table) for table in figures[name].tables)
         parts.append(f"{figures[name].date}, {figures[name].machine}: `{figures[name].command}`\n")
     if missing := [f"- {what}" for name, what in UNMEASURED.items() if name not in figures]:
         parts.append("## Not measured\n\n" + "\n".join(missing) + "\n")
