@@ -16,6 +16,7 @@ from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.stage_clock import Stage, StageClock
+from augmentation_worker.media.video import cuda_colors
 from augmentation_worker.media.video.check import check_video
 from augmentation_worker.media.video.colors import ColorTags
 from augmentation_worker.media.video.decoder import decode_segment
@@ -25,7 +26,7 @@ from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import ON_CPU, EncodedEpisode, encode_copies
 from augmentation_worker.media.video.gpu import episode as gpu_episode
 from augmentation_worker.media.video.gpu import frame_source
-from augmentation_worker.media.video.gpu.color_kernels import ColorKernels, GpuColors, Planes, gpu_colors
+from augmentation_worker.media.video.gpu.color_kernels import ColorKernels, GpuColors, Planes, TritonKernels, gpu_colors
 from augmentation_worker.media.video.gpu.copy_writer import GpuCopyWriter
 from augmentation_worker.media.video.gpu.encoder_input import SurfaceInput
 from augmentation_worker.media.video.gpu.episode import GpuEpisode
@@ -237,6 +238,24 @@ def test_kernels_that_give_other_values_or_fail_are_not_used() -> None:
     assert GpuColors(SwscaleKernels(), CPU).makes(*kind)
     assert not GpuColors(Planar(), CPU).makes(*kind)
     assert not GpuColors(Darker(), CPU).makes(*kind)
+
+
+@pytest.mark.parametrize(("codec", "siting"), [(VideoCodec.H264, "left"), (VideoCodec.AV1, "center")])
+def test_triton_kernels_convert_episodes(tmp_path: Path, codec: VideoCodec, siting: str) -> None:
+    """By Triton's interpreter: they are found to be exact, and then convert both ways, to planes and to surfaces."""
+    path, frames = tmp_path / "video.mp4", moving_scene(2, 16, 32)
+    with VideoEncoder(path, VideoEncoding.default(codec), fps=10, width=32, height=16) as encoder:
+        encoder.write(frames)
+    segment, properties = VideoSegment(path, 0, 2, 10), probe_video(path)
+    colors = GpuColors(TritonKernels(cuda_colors), CPU)
+    assert colors.siting_in(segment, properties.colors) == siting
+    expected = encode_copies(segment, [EpisodeTransform(())], tmp_path / "cpu", H264, device=CPU)
+    (tmp_path / "gpu").mkdir()
+    copies = [(0, EpisodeTransform(()))]
+    made = GpuEpisode(segment, copies, tmp_path / "gpu", H264, properties, CPU, 1, StageClock(), colors=colors)
+    assert results(made.make()) == contents(expected.copies)
+    assert "uploaded as YUV" in made.made_by
+    assert "downloaded as YUV" in made.made_by
 
 
 def test_a_cpu_has_no_kernels() -> None:

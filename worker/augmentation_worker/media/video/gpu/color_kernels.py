@@ -25,6 +25,7 @@ from augmentation_worker.media.video.gpu.plane_layout import PlaneLayout, Surfac
 from augmentation_worker.media.video.planes import planes_of
 from augmentation_worker.media.video.properties import FULL_RANGE_FORMATS
 from augmentation_worker.media.video.segment import VideoSegment, decode_frames
+from augmentation_worker.transforms.pipeline import has_triton
 
 _log = logging.getLogger(__name__)
 
@@ -178,10 +179,6 @@ def _empty_like(frame: av.VideoFrame) -> av.VideoFrame:
 @cache
 def gpu_colors(device: torch.device) -> GpuColors | None:
     """What a device converts; None where there are no kernels: on a CPU, and without Triton."""
-    if device.type != "cuda":
+    if device.type != "cuda" or not has_triton():
         return None
-    try:
-        return GpuColors(TritonKernels(import_module(KERNELS)), device)
-    except ImportError as error:
-        _log.warning("Colours are converted by the CPU: %s", error)
-        return None
+    return GpuColors(TritonKernels(import_module(KERNELS)), device)
