@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from augmentation_api import AugmentationJob, FailureReason, PhaseName
+from augmentation_api.estimate import FIGURES, work_of
 from augmentation_api.identifiers import shard_manifest_name
 from augmentation_api.vocabulary import ShardState
 from augmentation_api.worker_contract import TerminationMessage
@@ -104,6 +105,8 @@ def test_three_phases_in_cluster_publish_dataset_and_report_status(
     resolved = cluster.job.status
     assert resolved.source is not None
     assert resolved.source.selected_frames == 97
+    expected = work_of(cluster.job.spec, resolved.source, FIGURES)
+    assert expected is not None
     assert [run(cluster, monkeypatch, "augment", shard) for shard in range(SHARDS)] == [0, 0]
     assert run(cluster, monkeypatch, "publish") == 0
     status = cluster.job.status
@@ -111,6 +114,9 @@ def test_three_phases_in_cluster_publish_dataset_and_report_status(
         (0, ShardState.COMPLETED, "node-a"),
         (1, ShardState.COMPLETED, "node-a"),
     ]
+    written = sum(shard.bytes.done for shard in status.shards if shard.bytes is not None)
+    assert expected.frames == sum(shard.frames.done for shard in status.shards if shard.frames is not None)
+    assert expected.bytes == pytest.approx(written, rel=0.45), "as resolve read the source, so large are its copies"
     assert status.output is not None
     assert (status.output.revision, status.output.episodes) == (hub.head("lab/in-cluster", "v3.0"), 8)
     assert status.source == resolved.source
