@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
+from augmentation_worker.transforms import kernels
 from augmentation_worker.transforms.keyed_random import KeyedRandom
-from augmentation_worker.transforms.keyed_transform import Description, KeyedTransform
+from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, KeyedTransform
 
 _DEFAULTS = spec.Jpeg()
 
@@ -33,11 +35,16 @@ class Jpeg(KeyedTransform):
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        decoded = [
-            decode_jpeg(encode_jpeg(frame, quality=params["quality"]), mode=ImageReadMode.RGB)
-            for frame in frames.cpu().contiguous()
-        ]
-        return torch.stack(decoded).to(frames.device)
+        planes = frames.cpu().contiguous().numpy()
+        result = np.empty_like(planes)
+        pixels = np.empty((*planes.shape[-2:], CHANNELS), np.uint8)
+        # libjpeg takes and gives pixels; torchvision copies planes into them and back several times slower.
+        interleaved = torch.from_numpy(pixels).permute(2, 0, 1)
+        for source, target in zip(planes, result, strict=True):
+            kernels.interleave(source, pixels)
+            decoded = decode_jpeg(encode_jpeg(interleaved, quality=params["quality"]), mode=ImageReadMode.RGB)
+            kernels.separate(np.ascontiguousarray(decoded.permute(1, 2, 0).numpy()), target)
+        return torch.from_numpy(result).to(frames.device)
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:

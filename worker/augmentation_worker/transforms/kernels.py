@@ -49,9 +49,11 @@ def philox_words(key0, key1, frame, start, count, words):
 
 
 @_compiled
-def _look_up_normals(words, shift, gaussian, normals, length):
+def _look_up_normals(words, table, low, high, length):
+    """What the table has for the lower and the upper 16 bits of each word."""
     for j in range(length):
-        normals[j] = gaussian[(words[j] >> shift) & np.uint32(0xFFFF)]
+        low[j] = table[words[j] & np.uint32(0xFFFF)]
+        high[j] = table[words[j] >> np.uint32(16)]
 
 
 @_compiled
@@ -67,7 +69,7 @@ def _add_scaled(values, strength, normals, strengths, changed, length):
 @_compiled
 def _add(values, normals, changed, length):
     for j in range(length):
-        noisy = np.int16(np.int16(values[j]) + normals[j])
+        noisy = np.int16(np.int16(values[j]) + np.int16(normals[j]))
         changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
 
 
@@ -75,14 +77,14 @@ def _add(values, normals, changed, length):
 def add_noise(frames, result, key0, key1, first_frame, table, strength):
     """Add noise to frames [N, values] uint8.
 
-    table [65536] int16: the noise itself of each 16-bit random number, where strength is empty; else its normal
-    quantile, to be multiplied by strength [256] int32 of the value. Short loops of one kind each: what can be, is
-    done by vector instructions.
+    table [65536] int8 or int16: the noise itself of each 16-bit random number, where strength is empty; else its normal
+    quantile, to be multiplied by strength [256] int32 of the value. A table of bytes is looked up faster. Short loops of
+    one kind each: what can be, is done by vector instructions.
     """
     count, size = frames.shape
     blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
     words = np.empty((4, _BLOCKS), np.uint32)
-    normals = np.empty(_BLOCKS, np.int16)
+    low, high = np.empty(_BLOCKS, table.dtype), np.empty(_BLOCKS, table.dtype)
     strengths = np.empty(_BLOCKS, np.int32)
     for index in range(count):
         source, target = frames[index], result[index]
@@ -90,9 +92,11 @@ def add_noise(frames, result, key0, key1, first_frame, table, strength):
             held = min(_BLOCKS, blocks - start)
             philox_words(key0, key1, np.uint32(first_frame + index), start, held, words)
             for part in range(VALUES_PER_BLOCK):
+                if part % 2 == 0:
+                    _look_up_normals(words[part // 2], table, low, high, held)
+                normals = high if part % 2 else low
                 begin = part * blocks + start
                 length = max(0, min(held, size - begin))
-                _look_up_normals(words[part >> 1], np.uint32(16 * (part & 1)), table, normals, length)
                 values, changed = source[begin : begin + length], target[begin : begin + length]
                 if len(strength) == 0:
                     _add(values, normals, changed, length)
@@ -309,3 +313,23 @@ def blend(frames, result, background, alpha):
                 kept = np.uint32(share[j])
                 mixed = np.uint32(source[j]) * kept + np.uint32(behind[j]) * np.uint32(np.uint32(255) - kept)
                 target[j] = np.uint8(np.uint32(np.uint32(mixed) + np.uint32(127)) // np.uint32(255))
+
+
+@_compiled
+def interleave(planes, pixels):
+    """Planes [3, H, W] as pixels [H, W, 3]."""
+    _, height, width = planes.shape
+    for y in range(height):
+        red, green, blue, row = planes[0, y], planes[1, y], planes[2, y], pixels[y]
+        for x in range(width):
+            row[x, 0], row[x, 1], row[x, 2] = red[x], green[x], blue[x]
+
+
+@_compiled
+def separate(pixels, planes):
+    """Pixels [H, W, 3] as planes [3, H, W]."""
+    height, width, _ = pixels.shape
+    for y in range(height):
+        red, green, blue, row = planes[0, y], planes[1, y], planes[2, y], pixels[y]
+        for x in range(width):
+            red[x], green[x], blue[x] = row[x, 0], row[x, 1], row[x, 2]

@@ -89,6 +89,13 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
         """
         raise NotImplementedError
 
+    def apply_in_place(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+        """The frames, changed, of a caller who does not need them as they were: the result may lie in their memory.
+
+        Arguments as of `apply`; the frames are contiguous.
+        """
+        return self.apply(frames, params)
+
     def describe(self, params: dict[str, Any]) -> Description:
         """The sampled parameters, as plain values with units in their names."""
         raise NotImplementedError

@@ -97,7 +97,10 @@ class Noise(KeyedTransform):
         kind = self._kind(self.kind, KINDS)
         sigma, scale = self._uniform(*self.gaussian_sigma), self._uniform(*self.shot_scale)
         noise = NoiseParameters(kind, sigma, scale, self._key())
-        return {"noise": noise, "table": noise.table(), "strength": noise.strength()}
+        table = noise.table()
+        if not len(noise.strength()) and abs(table).max() <= np.iinfo(np.int8).max:
+            table = table.astype(np.int8)
+        return {"noise": noise, "table": table, "strength": noise.strength()}
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:

@@ -135,15 +135,23 @@ class Occlusion(KeyedTransform):
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        result = frames.clone(memory_format=torch.contiguous_format)
+        return self.apply_in_place(frames.clone(memory_format=torch.contiguous_format), params)
+
+    @override
+    def apply_in_place(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         mask = self.mask_of(params) if self.needs_mask else None
         for rows, columns, filling in self.fillings(params, *frames.shape[-2:]):
+            kept = None if mask is None else mask[:, None, rows, columns] != 0
+            if frames.device.type == "cpu":
+                # By numpy, in this thread: torch would divide each patch among threads, which wait for each other.
+                area = frames.numpy()[..., rows, columns]
+                area[:] = filling if kept is None else np.where(kept, area, filling)
+                continue
             shown = torch.from_numpy(filling).to(frames.device)
-            if mask is not None:
-                kept = torch.from_numpy(np.array(mask[:, None, rows, columns])).to(frames.device) != 0
-                shown = torch.where(kept, frames[..., rows, columns], shown)
-            result[..., rows, columns] = shown
-        return result
+            if kept is not None:
+                shown = torch.where(torch.from_numpy(kept).to(frames.device), frames[..., rows, columns], shown)
+            frames[..., rows, columns] = shown
+        return frames
 
     def fillings(
         self, params: dict[str, Any], height: int, width: int

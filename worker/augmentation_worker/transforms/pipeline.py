@@ -81,9 +81,13 @@ class EpisodeTransform:
         """
         if frames.device.type != "cpu" and has_triton():
             return self._fused(frames, first_frame)[0]
+        made: torch.Tensor | None = None
         for transform, params in self.steps_of(frames, first_frame):
-            frames = transform.transform(frames, params)
-        return frames
+            if made is not None and isinstance(transform, KeyedTransform):
+                made = transform.apply_in_place(made, params)
+            else:
+                made = transform.transform(frames if made is None else made, params)
+        return frames if made is None else made
 
     @cached_property
     def _fused(self) -> "FusedCopies":

@@ -163,11 +163,17 @@ class _CopyWriter:
         self._pending.append(self._thread.submit(self._write, batch, first_frame))
         return finished
 
+    def end(self) -> None:
+        """Hand over that there are no more batches.
+
+        All copies are to end before one is waited for: an encoder still holds dozens of frames that it looks ahead by.
+        """
+        self._ended = self._thread.submit(self._close)
+
     def finish(self) -> int:
-        """Wait for all batches and complete the file; returns how many frames were finished meanwhile."""
+        """Wait for the complete file, after `end`; returns how many frames were finished meanwhile."""
         finished = sum(future.result() for future in self._pending)
-        with self._stages.measure(Stage.ENCODE):
-            self._thread.submit(self._encoder.close).result()
+        self._ended.result()
         # An encoder keeps its memory for as long as it is there, closed or not: 50 MB of SVT-AV1's at 480x640.
         del self._encoder
         self._complete = True
@@ -182,6 +188,10 @@ class _CopyWriter:
     def result(self) -> EncodedCopy:
         """The copy, after it was finished."""
         return EncodedCopy(self.path, self._segment.frames, self._statistics.result(), self._hash.hexdigest())
+
+    def _close(self) -> None:
+        with self._stages.measure(Stage.ENCODE):
+            self._encoder.close()
 
     def _write(self, batch: torch.Tensor, first_frame: int) -> int:
         with self._stages.measure(Stage.TRANSFORM):
@@ -223,6 +233,8 @@ def _encode_copies(
                 if finished := writer.submit(batch, first_frame):
                     report(finished)
             first_frame += len(batch)
+        for writer in writers:
+            writer.end()
         for writer in writers:
             report(writer.finish())
     return writers
