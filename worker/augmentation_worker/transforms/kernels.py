@@ -77,9 +77,9 @@ def _add(values, normals, changed, length):
 def add_noise(frames, result, key0, key1, first_frame, table, strength):
     """Add noise to frames [N, values] uint8.
 
-    table [65536] int8 or int16: the noise itself of each 16-bit random number, where strength is empty; else its normal
-    quantile, to be multiplied by strength [256] int32 of the value. A table of bytes is looked up faster. Short loops of
-    one kind each: what can be, is done by vector instructions.
+    table [65536] int8 or int16: the noise itself of each 16-bit random number, where strength is empty; else its
+    normal quantile, to be multiplied by strength [256] int32 of the value. A table of bytes is looked up faster. Short
+    loops of one kind each: what can be, is done by vector instructions.
     """
     count, size = frames.shape
     blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
