@@ -5,9 +5,9 @@ In one run, on a generated 480x640 AV1 video:
 - transforms alone, on one core: lighting as a lookup table, against torchvision's brightness and contrast; and four
   transforms (lighting, noise, blur, occlusion) against the same written plainly with torchvision's functions;
 - sharpness, patch brightness and geometry alone, on one core, against torchvision's own and against copying;
-- whole episodes, with lighting alone and with the four stacked: decoding once, K copies, hashing, statistics, encoding
-  and joining; against decoding and encoding alone, which is the floor; and against decoding, plain torchvision and
-  encoding, without hashes and statistics.
+- whole episodes as AV1 (LeRobot's preset 12) and as H.264 (x264's veryfast), with lighting alone and with the four
+  stacked: decoding once, K copies, hashing, statistics, encoding and joining; against decoding and encoding alone,
+  which is the floor; and against decoding, plain torchvision and encoding, without hashes and statistics.
 
 What the transforms do changes how hard a video is to encode, whoever does it: noise makes it harder, blur easier. So
 there are two floors: one encodes the source's frames, the other the frames that the four give, made beforehand.
@@ -16,7 +16,7 @@ The variants take turns, and the best of several rounds counts: what else the ma
 Ratios mean more than frames per second, and those of processor time change least on a machine that is busy. Run it
 from the root:
 
-    python benchmarks/augment_video.py --codec av1 --frames 96 --copies 3
+    python -m benchmarks.augment_video
 """
 
 import argparse
@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,14 +42,19 @@ from augmentation_worker.media.video.concatenation import JoinedVideo
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
-from augmentation_worker.media.video.episode import encode_copies
+from augmentation_worker.media.video.episode import BATCHES_AHEAD, encode_copies
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
+from benchmarks.figures import Figures, Table
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
 BATCH = 16
 FLOOR = "floor: decode, encode the four's frames"
-
+FOUR = (TransformName.LIGHTING, TransformName.NOISE, TransformName.BLUR, TransformName.OCCLUSION)
+ENCODINGS = {
+    "AV1, preset 12": VideoEncoding(),
+    "H.264, x264's veryfast": replace(VideoEncoding.default(VideoCodec.H264), preset="veryfast"),
+}
 
 Change = Callable[[torch.Tensor, int, int], torch.Tensor]
 """Frames, the index of the first of them and the number of the copy → the frames to encode."""
@@ -112,24 +118,26 @@ def decode_and_encode(
     with ExitStack() as stack:
         pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(copies)]
         encoders = [
-            stack.enter_context(
-                VideoEncoder(folder / f"{copy}.mp4", encoding, fps=FPS, width=WIDTH, height=HEIGHT, threads=threads)
-            )
+            VideoEncoder(folder / f"{copy}.mp4", encoding, fps=FPS, width=WIDTH, height=HEIGHT, threads=threads)
             for copy in range(copies)
         ]
 
         def write(copy: int, frames: torch.Tensor, first: int) -> None:
             encoders[copy].write(change(frames, first, copy))
 
-        waiting: list[Future[None]] = []
+        handed_over: list[list[Future[None]]] = []
         first = 0
         for batch in decode_segment(segment, BATCH):
-            for future in waiting:
-                future.result()
-            waiting = [pool.submit(write, copy, batch, first) for copy, pool in enumerate(pools)]
+            if len(handed_over) == BATCHES_AHEAD:
+                for future in handed_over.pop(0):
+                    future.result()
+            handed_over.append([pool.submit(write, copy, batch, first) for copy, pool in enumerate(pools)])
             first += len(batch)
-        for future in waiting:
-            future.result()
+        # Each in its thread: an encoder that ends still encodes the frames that it looks ahead by.
+        handed_over.append([pool.submit(encoder.close) for pool, encoder in zip(pools, encoders, strict=True)])
+        for futures in handed_over:
+            for future in futures:
+                future.result()
 
 
 class Spent(NamedTuple):
@@ -151,11 +159,19 @@ def least_spent(variants: Mapping[str, Callable[[], object]], rounds: int) -> di
     return least
 
 
-def report(title: str, frames: int, spent: Mapping[str, Spent], baseline: str) -> None:
-    print(f"\n{title}\n  {'':<46} frames/s    speed, with 1 as that of: {baseline}")
-    for name, (clock, processor) in spent.items():
-        by_clock, by_processor = spent[baseline].clock / clock, spent[baseline].processor / processor
-        print(f"  {name:<46} {frames / clock:8.0f}    {by_clock:6.2f}, by processor time {by_processor:6.2f}")
+def table_of(title: str, frames: int, spent: Mapping[str, Spent], baseline: str) -> Table:
+    columns = ["", "frames/s", "ms of a core a frame", f"speed, 1: {baseline}", "by processor time"]
+    rows = [
+        [
+            name,
+            frames / clock,
+            1e3 * processor / frames,
+            spent[baseline].clock / clock,
+            spent[baseline].processor / processor,
+        ]
+        for name, (clock, processor) in spent.items()
+    ]
+    return Table(title, columns, rows)
 
 
 def pipelines(copies: int, *transforms: TransformName) -> Sequence[EpisodeTransform]:
@@ -207,81 +223,105 @@ def moving_variants(batch: torch.Tensor) -> Mapping[str, Callable[[], object]]:
     }
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description="Times the pixel half of the worker.")
-    arguments.add_argument("--frames", type=int, default=96)
-    arguments.add_argument("--copies", type=int, default=3)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--codec", choices=["av1", "h264", "hevc"], default="av1")
-    options = arguments.parse_args()
-    encoding = VideoEncoding.default(VideoCodec(options.codec))
-    lighting = pipelines(options.copies, TransformName.LIGHTING)
-    stacked = pipelines(
-        options.copies, TransformName.LIGHTING, TransformName.NOISE, TransformName.BLUR, TransformName.OCCLUSION
+def alone(frames: torch.Tensor, rounds: int) -> list[Table]:
+    """Transforms alone, on one core."""
+    batch = frames[:BATCH].clone()
+    lighting, stacked = pipelines(1, TransformName.LIGHTING)[0], pipelines(1, *FOUR)[0]
+    jpeg = Augmentation.model_validate({"transforms": ["jpeg"], "jpeg": {"quality": _only(60)}})
+    compressed = sample_pipeline(jpeg, camera="top", episode=0, copy=0, episode_mean=(0.5, 0.4, 0.5))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    still = least_spent(
+        {
+            "lighting, one table per channel": lambda: lighting(batch, 0),
+            "torchvision brightness": lambda: [functional.adjust_brightness(frame, 1.1) for frame in batch],
+            "torchvision contrast": lambda: [functional.adjust_contrast(frame, 0.9) for frame in batch],
+            "torchvision brightness and contrast": lambda: TorchvisionLighting(())(batch, 0),
+            "jpeg": lambda: compressed(batch, 0),
+            "torchvision jpeg": lambda: torch.stack([functional.jpeg(frame, 60) for frame in batch]),
+            "the four stacked": lambda: stacked(batch, 0),
+            "torchvision, the four": lambda: plain_torchvision(batch),
+        },
+        5 * rounds,
     )
-    torchvision_lighting = [TorchvisionLighting(())] * options.copies
-    size = f"{options.frames} frames of {WIDTH}x{HEIGHT}"
-    print(f"{usable_cores()} cores; {size}; {options.copies} copies; {options.codec}")
+    moved = least_spent(moving_variants(batch), rounds)
+    torch.set_num_threads(threads)
+    return [
+        table_of("Transforms alone, one core", len(batch), still, "the four stacked"),
+        table_of("Sharpness, patches and geometry alone, one core", len(batch), moved, "torchvision affine, bilinear"),
+    ]
 
+
+def whole_episodes(
+    name: str, encoding: VideoEncoding, segment: VideoSegment, copies: int, rounds: int, folder: Path
+) -> Table:
+    """The worker and a plain script against the floor."""
+    lighting, stacked = pipelines(copies, TransformName.LIGHTING), pipelines(copies, *FOUR)
+
+    def worker(pipelines: Sequence[EpisodeTransform]) -> object:
+        encoded = encode_copies(
+            segment, pipelines, folder / "copies", encoding, device=torch.device("cpu"), batch_size=BATCH
+        )
+        with JoinedVideo(folder / "made.mp4", segment.fps) as joined:
+            for copy in encoded.copies:
+                joined.append(copy.path, copy.frames)
+            return joined.close()
+
+    decoded = torch.cat(list(decode_segment(segment, BATCH)))
+    made_beforehand = [pipeline(decoded, 0) for pipeline in stacked]
+
+    def look_up(frames: torch.Tensor, first_frame: int, copy: int) -> torch.Tensor:
+        return made_beforehand[copy][first_frame : first_frame + len(frames)]
+
+    spent = least_spent(
+        {
+            "decoding alone, once for all copies": lambda: [None for _ in decode_segment(segment, BATCH)],
+            "floor: decode, encode the source's frames": lambda: decode_and_encode(segment, copies, folder, encoding),
+            FLOOR: lambda: decode_and_encode(segment, copies, folder, encoding, look_up),
+            "the worker, lighting": lambda: worker(lighting),
+            "the worker, four stacked": lambda: worker(stacked),
+            "plain torchvision, four stacked": lambda: decode_and_encode(
+                segment, copies, folder, encoding, plain_torchvision
+            ),
+        },
+        rounds,
+    )
+    title = f"Whole episodes as {name}: augmented frames, {copies} copies"
+    return table_of(title, segment.frames * copies, spent, FLOOR)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Times the pixel half of the worker.")
+    parser.add_argument("--frames", type=int, default=96)
+    parser.add_argument("--copies", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--short", action="store_true", help="fewer frames and rounds; the episodes only")
+    options = parser.parse_args()
+    count, rounds = (48, 2) if options.short else (options.frames, options.rounds)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = folder / "source.mp4"
-        frames = scene(options.frames)
-        with VideoEncoder(source, VideoEncoding(), fps=FPS, width=WIDTH, height=HEIGHT) as encoder:
+        frames = scene(count)
+        with VideoEncoder(folder / "source.mp4", VideoEncoding(), fps=FPS, width=WIDTH, height=HEIGHT) as encoder:
             encoder.write(frames)
-        segment = VideoSegment(source, 0, options.frames, FPS)
-        batch = frames[:BATCH].clone()
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        alone = least_spent(
-            {
-                "lighting, one table per channel": lambda: lighting[0](batch, 0),
-                "torchvision brightness": lambda: [functional.adjust_brightness(frame, 1.1) for frame in batch],
-                "torchvision contrast": lambda: [functional.adjust_contrast(frame, 0.9) for frame in batch],
-                "torchvision brightness and contrast": lambda: torchvision_lighting[0](batch, 0),
-                "the four stacked": lambda: stacked[0](batch, 0),
-                "torchvision, the four": lambda: plain_torchvision(batch),
-            },
-            5 * options.rounds,
-        )
-        moved = least_spent(moving_variants(batch), options.rounds)
-        torch.set_num_threads(threads)
-        report("Transforms alone, one core", len(batch), alone, "lighting, one table per channel")
-        report("Sharpness, patches and geometry alone, one core", len(batch), moved, "torchvision affine, bilinear")
-
-        def whole(pipelines: Sequence[EpisodeTransform]) -> object:
-            encoded = encode_copies(
-                segment, pipelines, folder / "copies", encoding, device=torch.device("cpu"), batch_size=BATCH
-            )
-            with JoinedVideo(folder / "made.mp4", segment.fps) as joined:
-                for copy in encoded.copies:
-                    joined.append(copy.path, copy.frames)
-                return joined.close()
-
-        decoded = torch.cat(list(decode_segment(segment, BATCH)))
-        made_beforehand = [pipeline(decoded, 0) for pipeline in stacked]
-
-        def look_up(frames: torch.Tensor, first_frame: int, copy: int) -> torch.Tensor:
-            return made_beforehand[copy][first_frame : first_frame + len(frames)]
-
-        episodes = least_spent(
-            {
-                "decoding alone, once for all copies": lambda: [None for _ in decode_segment(segment, BATCH)],
-                "floor: decode, encode the source's frames": lambda: decode_and_encode(
-                    segment, options.copies, folder, encoding
-                ),
-                FLOOR: lambda: decode_and_encode(segment, options.copies, folder, encoding, look_up),
-                "the worker, lighting": lambda: whole(lighting),
-                "the worker, torchvision's lighting instead": lambda: whole(torchvision_lighting),
-                "the worker, four stacked": lambda: whole(stacked),
-                "plain torchvision, four stacked": lambda: decode_and_encode(
-                    segment, options.copies, folder, encoding, plain_torchvision
-                ),
-            },
-            options.rounds,
-        )
-        made = options.frames * options.copies
-        report("Whole episodes, augmented frames", made, episodes, FLOOR)
+        segment = VideoSegment(folder / "source.mp4", 0, count, FPS)
+        tables = [
+            whole_episodes(codec, encoding, segment, options.copies, rounds, folder)
+            for codec, encoding in ENCODINGS.items()
+        ]
+        if not options.short:
+            tables += alone(frames, rounds)
+    figures = Figures(
+        title="The pixel half of the worker on a CPU",
+        what=f"A generated AV1 video of {count} frames of {WIDTH}x{HEIGHT}: decoded once, augmented (lighting, noise, "
+        "blur and occlusion stacked), hashed and encoded per copy. The floor decodes and encodes the same frames and "
+        "does nothing else; the variants take turns, and the best of several rounds counts.",
+        command="python -m benchmarks.augment_video" + (" --short" if options.short else ""),
+        tables=tables,
+        notes=["What the transforms do changes how hard a video is to encode: noise makes it harder, blur easier."],
+        short=options.short,
+    )
+    figures.print()
+    figures.write("augment_video")
 
 
 if __name__ == "__main__":
