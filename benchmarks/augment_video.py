@@ -45,7 +45,7 @@ from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import BATCHES_AHEAD, encode_copies
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
-from benchmarks.figures import Figures, Table
+from benchmarks.figures import Cell, Figures, Table
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
 BATCH = 16
@@ -161,7 +161,7 @@ def least_spent(variants: Mapping[str, Callable[[], object]], rounds: int) -> di
 
 def table_of(title: str, frames: int, spent: Mapping[str, Spent], baseline: str) -> Table:
     columns = ["", "frames/s", "ms of a core a frame", f"speed, 1: {baseline}", "by processor time"]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             name,
             frames / clock,
