@@ -50,10 +50,10 @@ def upload(user: User, name: str, folder: Path, make: Callable[[Path], None]) ->
 
 
 def have_images(user: User, source: str) -> None:
-    """Run a preview, after which the worker's image is on the node."""
-    name = user.new_dataset_id("preview").replace("/", "-")
-    spec = {"source": {"hub": {"repoID": source}}, "preview": {}, "augmentation": {}}
-    user.complete(user.apply(name, spec))
+    """Run a job of one episode, after which the images of all phases are on the node."""
+    augmentation = {"transforms": ["lighting"], "copies": 1, "episodes": "0:1"}
+    spec = {"source": {"hub": {"repoID": source}}, "augmentation": augmentation}
+    user.complete(user.apply(user.new_dataset_id("images").replace("/", "-"), spec))
 
 
 @dataclass(frozen=True)

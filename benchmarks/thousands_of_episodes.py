@@ -3,8 +3,8 @@
 The product is installed as the demo installs it. A generated dataset (episodes of 10 to 20 frames of 64x48, two
 cameras) goes to the local hub and is augmented twice: one job is left alone; of the other, two shards are chosen, and
 for each the part of its work after which its pod is killed, the first by SIGKILL of the worker, the second by deletion
-without grace. Then every file of both results is compared, byte for byte. A preview job comes first, so that the
-images are there.
+without grace. Then every file of both results is compared, byte for byte. A job of one episode comes first, so that
+the images are there.
 
 Of each job: its wall time, from its creation to its completion, by what it went to; the share of the augment phase, and
 of the time in which a shard was at work; requests to the hub; the largest size of the resource (status and

@@ -1,10 +1,10 @@
 """A whole job on the real cluster, from POST to completed: where each second goes.
 
 The product is installed as the demo installs it. A generated dataset (episodes of 175 frames of 480x640, one camera,
-AV1 with a group of two frames) goes to the local hub; a preview job comes first, so that the images are there. Then one
-job is posted to the gateway, with four transforms stacked and sixteen copies, in two shards. Its wall time, from its
-creation to its completion, is divided by the timestamps of its pods and events and by the seconds that its shards
-counted in each stage. At least 0.9 of it is wanted in the augment phase.
+AV1 with a group of two frames) goes to the local hub; a job of one episode comes first, so that the images are there.
+Then one job is posted to the gateway, with four transforms stacked and sixteen copies, in two shards. Its wall time,
+from its creation to its completion, is divided by the timestamps of its pods and events and by the seconds that its
+shards counted in each stage. At least 0.9 of it is wanted in the augment phase.
 
     python -m benchmarks.whole_job            33,600 augmented frames: 5 minutes on two quiet cores
     python -m benchmarks.whole_job --short    480 of them; not published
@@ -45,7 +45,7 @@ def finished(user: User, job_id: str) -> Json:
 
 
 def estimate_of(user: User, fields: Json) -> str:
-    """What the gateway says that a request will take, as the preview has read the dataset: a sentence."""
+    """What the gateway says that a request will take, as an earlier job has read the dataset: a sentence."""
     with gateway_client(user.access) as gateway:
         tried = gateway.post("/v1/augmentation", params={"dry_run": True, "estimate": True}, json=fields).json()
     if (found := tried.get("estimate")) is None:
