@@ -11,13 +11,14 @@ from pathlib import Path
 from huggingface_hub import HfApi, constants
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
+from augmentation_worker.media.stage_clock import Stage
 from devcluster import settings
 from devcluster.demo.installation import install, open_access
 from tests.e2e.user import Json, User
 
 PHASES = ("resolve", "augment", "publish")
 TAG = "v3.0"
-STAGES = ("download", "decode", "transform", "encode", "join", "upload")
+STAGES = tuple(stage.value for stage in Stage if stage is not Stage.METADATA)
 """Of a shard at work, as its last event names them."""
 PARTS = ("scheduling", "pull and start", "import", "metadata", *STAGES, "publish")
 """What the wall time of a job is divided into."""

@@ -81,7 +81,8 @@ def run(user: User, source: str, copies: int, shards: int) -> tuple[JobTimes, st
 
 def figures_of(times: JobTimes, estimate: str, frames: int, *, short: bool) -> Figures:
     parts, wall = times.parts(), times.seconds
-    rows: list[list[Cell]] = [[part, parts[part], f"{parts[part] / wall:.3f}"] for part in PARTS]
+    spent = [part for part in PARTS if parts[part]]
+    rows: list[list[Cell]] = [[part, parts[part], f"{parts[part] / wall:.3f}"] for part in spent]
     rows.append(["wall time", wall, "1"])
     threads: list[list[Cell]] = [[stage, seconds] for stage, seconds in times.stage_seconds().items()]
     shards = len(times.events("augment", "completed"))
@@ -101,7 +102,7 @@ def figures_of(times: JobTimes, estimate: str, frames: int, *, short: bool) -> F
                 "stacked-bars",
                 Axis("", [f"{frames:,} frames"]),
                 "seconds",
-                [Series(part, [parts[part]]) for part in PARTS],
+                [Series(part, [parts[part]]) for part in spent],
             )
         ],
         notes=[
