@@ -1,6 +1,7 @@
 """Resolve and publish run from an image without torch and numba."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ PIXELS = {
     "formats.images.result -> formats.images.shard",
     "formats.lerobot.result -> formats.lerobot.shard",
     "work -> torch",
+    # Both, of videos: publish decodes them and looks at no colours.
+    "media.video.colors -> media.video.color_kernels",
 }
 """Imports by which a function reaches what makes pixels."""
 PREFIX = "augmentation_worker."
@@ -40,8 +43,10 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(WORKER).with_suffix("").parts).removesuffix(".__init__")
 
 
+FOUND = {module_of(path): set(imports(ast.parse(path.read_text()))) for path in WORKER.rglob("*.py")}
+
+
 def test_what_makes_pixels_is_imported_only_where_another_image_runs() -> None:
-    found = {module_of(path): set(imports(ast.parse(path.read_text()))) for path in WORKER.rglob("*.py")}
     heavy: set[str] = set()
 
     def is_heavy(name: str) -> bool:
@@ -50,17 +55,28 @@ def test_what_makes_pixels_is_imported_only_where_another_image_runs() -> None:
     before = -1
     while before < len(heavy):
         before = len(heavy)
-        heavy |= {module for module, names in found.items() if any(is_heavy(name) for name, late in names if not late)}
+        heavy |= {module for module, names in FOUND.items() if any(is_heavy(name) for name, late in names if not late)}
     assert "augmentation_worker.transforms.pipeline" in heavy
     late = {
         f"{module} -> {name}".replace(PREFIX, "")
-        for module, names in found.items()
+        for module, names in FOUND.items()
         for name, in_function in names
         if module not in heavy and in_function and is_heavy(name)
     }
     assert late == PIXELS
     phases = {f"{PREFIX}{name}" for name in ("__main__", "run", "phases.resolve", "phases.publish")}
     assert phases & heavy == set()
+
+
+def test_kernels_are_compiled_from_files_that_the_stage_of_the_image_copies() -> None:
+    """`kernels` of worker/Dockerfile has only some of the code."""
+    _, _, stage = (WORKER / "Dockerfile").read_text().partition(" AS kernels\n")
+    copied = re.findall(r"(?m)^COPY worker/augmentation_worker/(\w+)", stage.partition("\nFROM ")[0])
+    needed, new = set[str](), {f"{PREFIX}media.compiled_kernels"}
+    while new:
+        needed |= new
+        new = {name for module in new for name, late in FOUND[module] if not late and name in FOUND} - needed
+    assert {name.split(".")[1] for name in needed if "." in name} <= set(copied)
 
 
 def test_small_image_has_the_same_versions_and_no_torch() -> None:
