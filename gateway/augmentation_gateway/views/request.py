@@ -50,10 +50,13 @@ from augmentation_api.where_parser import parse_where
 from augmentation_gateway.views.dataset_id import DatasetId, is_url
 from augmentation_gateway.views.parameters import GENERATIVE, TRANSFORMS, describe_preset, field_definitions
 
-_VIDEO_PRESETS = [
-    *(int(preset) for preset in CODEC_PRESETS[VideoCodec.AV1]),
-    *CODEC_PRESETS[VideoCodec.H264],
-]
+_VIDEO_PRESETS = {
+    "anyOf": [
+        {"type": "string", "enum": [*CODEC_PRESETS[VideoCodec.AV1], *CODEC_PRESETS[VideoCodec.H264]]},
+        {"type": "integer", "minimum": 0, "maximum": len(CODEC_PRESETS[VideoCodec.AV1]) - 1},
+    ]
+}
+"""Two schemas, as generators of clients know no enum of texts and numbers; the page takes the first."""
 _RANGES = [parameter.name for parameters in TRANSFORMS.values() for parameter in parameters if parameter.is_range]
 
 
@@ -170,7 +173,7 @@ class AugmentationRequest(_ParameterFields):
         description="Keyframe interval of augmented videos, in frames; 2 makes random access fastest. As video_profile "
         "says by default",
     )
-    video_preset: Annotated[VideoPreset, WithJsonSchema({"enum": _VIDEO_PRESETS})] | None = Field(
+    video_preset: Annotated[VideoPreset, WithJsonSchema(_VIDEO_PRESETS)] | None = Field(
         None,
         description="Preset of the encoder: 0 to 13 of av1, the names of h264 and hevc. Higher numbers are faster, and "
         "earlier names; setting it disables the hardware encoder. As video_profile says by default",

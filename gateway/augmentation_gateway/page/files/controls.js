@@ -38,7 +38,7 @@ export function makeRange({ name, label, description }, schemas, values, changed
 function makeControl(about, schema, value) {
   if (schema.enum) {
     const unset = schema.default ?? null;
-    const choices = (unset === null ? ["", ...schema.enum] : schema.enum).map(String); // presets of encoders are numbers, too
+    const choices = unset === null ? ["", ...schema.enum] : schema.enum;
     return h("select", about, choices.map((each) => h("option", { value: each, selected: each === String(value ?? unset ?? "") }, each || "default")));
   }
   const answers = ANSWERS[about.name];
