@@ -55,7 +55,8 @@ from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatisticsCollector
-from augmentation_worker.media.images.codec import ImageEncoding, decode_image, encode_image
+from augmentation_worker.media.images.codec import decode_image, encode_image
+from augmentation_worker.media.images.decoder import ImageEncoding
 from augmentation_worker.media.images.header import ImageFormat
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.media.video.decoder import decode_segment
