@@ -78,10 +78,14 @@ KINDS: dict[str, dict[str, object]] = {
     "jpeg": {"transforms": ["jpeg"]},
 }
 
+NEIGHBOURS = ("motion", "defocus", "sharpness", "turned", "shrunk", "drifting", "perspective", "cropped")
+"""Kinds of which a copy is a launch of its own, with and without others."""
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_kernels_give_the_pixels_of_the_cpu(kind: str) -> None:
-    assert_same_pixels(pipelines_of(KINDS[kind], copies=2), frames_of(16, 32))
+    copies = 1 if kind in NEIGHBOURS else 2
+    assert_same_pixels(pipelines_of(KINDS[kind], copies), frames_of(16, 32))
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "shot", "behind a mask", "background", "colours", "sharpness", "shrunk"])
@@ -97,11 +101,21 @@ def test_a_frame_larger_than_one_tile() -> None:
 
 def test_all_transforms_stacked() -> None:
     names = [name for name in TransformName if name is not JPEG]
-    assert_same_pixels(pipelines_of({"transforms": names}, copies=2), frames_of(16, 32), first_frame=0)
+    assert_same_pixels(pipelines_of({"transforms": names}, copies=2), frames_of(16, 32, count=1), first_frame=0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(DEVICE.type == "cpu", reason="no GPU: the interpreter would take hours for frames of this size")
+@pytest.mark.parametrize(("height", "width"), [(480, 640), (1080, 1920), (479, 641)])
+def test_frames_of_real_sizes_on_a_card(height: int, width: int) -> None:
+    names = [name for name in TransformName if name is not JPEG]
+    assert_same_pixels(pipelines_of({"transforms": names}, copies=4), frames_of(height, width))
+    for asked in KINDS.values():
+        assert_same_pixels(pipelines_of(asked, copies=3), frames_of(height, width))
 
 
 def test_copies_of_different_kinds_keep_their_order() -> None:
-    asked = {"transforms": ["noise", "lighting", "blur"], "choose": 2}
+    asked = {"transforms": ["noise", "lighting", "occlusion"], "choose": 2}
     pipelines = pipelines_of(asked, copies=5)
     assert len({tuple(name for name, _, _ in pipeline.steps) for pipeline in pipelines}) > 1
     assert_same_pixels(pipelines, frames_of(16, 32))

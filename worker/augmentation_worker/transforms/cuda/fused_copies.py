@@ -10,6 +10,7 @@ import triton
 from augmentation_worker.transforms.cuda import value_kernels as kernels
 from augmentation_worker.transforms.cuda.neighbours import change
 from augmentation_worker.transforms.cuda.operation import Kind, Operands, Operation, compose, operation_of, passes
+from augmentation_worker.transforms.cuda.upload import upload, upload_for_all_streams
 from augmentation_worker.transforms.geometric_transform import Step
 from augmentation_worker.transforms.kernels import VALUES_PER_BLOCK
 from augmentation_worker.transforms.keyed_transform import CHANNELS
@@ -83,11 +84,11 @@ class FusedCopies:
         constants = self._constants.get(key)
         if constants is None:
             constants = self._constants[key] = tuple(
-                torch.from_numpy(values).to(frames.device)
+                upload_for_all_streams(values, frames.device)
                 for values in _stacked(operations[0].kind, [operation.constants() for operation in operations])
             )
         of_frames = [operation.of_frames for operation in operations if operation.of_frames is not None]
-        varying = (torch.from_numpy(np.ascontiguousarray(np.stack(of_frames))).to(frames.device),) if of_frames else ()
+        varying = (upload(np.stack(of_frames), frames.device),) if of_frames else ()
         kind = operations[0].kind
         if kind is Kind.ADD_NORMALS:
             entries, parameters = constants

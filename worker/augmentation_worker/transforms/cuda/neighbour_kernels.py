@@ -39,7 +39,7 @@ def _near(place, length):
     return tl.minimum(tl.maximum(place, 0), length - 1)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["count", "reciprocal"])
 def average_along(source, target, taps, count, reciprocal, height, width, rows: tl.constexpr):
     """The mean of the pixels at `count` offsets, taps int32 [count, 2] of rows and columns, the border repeated."""
     pixel, row, column, inside = _tile(height, width, rows)
@@ -55,7 +55,7 @@ def average_along(source, target, taps, count, reciprocal, height, width, rows: 
     tl.store(target + image + pixel, mean.to(tl.uint8), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["reach"])
 def weigh_columns(source, sums, weights, reach, height, width, rows: tl.constexpr):
     """Sums uint16 of the pixels left and right of each, times weights int32 [reach + 1] by distance."""
     pixel, row, column, inside = _tile(height, width, rows)
@@ -70,7 +70,7 @@ def weigh_columns(source, sums, weights, reach, height, width, rows: tl.constexp
     tl.store(sums + tl.program_id(1).to(tl.int64) * height * width + pixel, total.to(tl.uint16), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["reach"])
 def weigh_rows(sums, target, weights, reach, height, width, rows: tl.constexpr):
     """The pixels of which `weigh_columns` made sums, weighed by the rows above and below in the same way."""
     pixel, row, column, inside = _tile(height, width, rows)
@@ -87,7 +87,7 @@ def weigh_rows(sums, target, weights, reach, height, width, rows: tl.constexpr):
     tl.store(target + image + pixel, mean.to(tl.uint8), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["gain"])
 def sharpen(source, target, gain, height, width, rows: tl.constexpr):
     """The pixels plus gain / 65536 times what distinguishes them from the 3x3 pixels around; the border stays."""
     pixel, row, column, inside = _tile(height, width, rows)
@@ -122,7 +122,7 @@ def _place(matrix, x, y, depth, reach):
     return (tl.minimum(tl.maximum(place, -_FARTHEST), _FARTHEST) + (_PLACE_FRACTION + 1 - reach)).to(tl.int32)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["reach_x", "reach_y", "images"])
 def resample(
     source,
     target,

@@ -6,6 +6,7 @@ import triton
 
 from augmentation_worker.transforms.blur import Blur, BlurParameters
 from augmentation_worker.transforms.cuda import neighbour_kernels as kernels
+from augmentation_worker.transforms.cuda.upload import upload, upload_once
 from augmentation_worker.transforms.geometric_transform import Geometry, Step
 from augmentation_worker.transforms.resampler import BLACK, Resampling, tent
 from augmentation_worker.transforms.sharpness import Sharpness, gain_of
@@ -37,10 +38,10 @@ def _blur(blur: BlurParameters, source: torch.Tensor, target: torch.Tensor) -> N
     height, width = source.shape[-2:]
     grid = _grid(source)
     if blur.kind == "motion":
-        taps = torch.from_numpy(np.stack(blur.line(), axis=1).astype(np.int32)).to(source.device)
+        taps = upload_once(np.stack(blur.line(), axis=1).astype(np.int32), source.device)
         kernels.average_along[grid](source, target, taps, len(taps), int(blur.reciprocal()), height, width, rows=ROWS)
         return
-    weights = torch.from_numpy(blur.weights().astype(np.int32)).to(source.device)
+    weights = upload_once(blur.weights().astype(np.int32), source.device)
     sums = torch.empty(source.shape, dtype=torch.uint16, device=source.device)
     kernels.weigh_columns[grid](source, sums, weights, len(weights) - 1, height, width, rows=ROWS)
     kernels.weigh_rows[grid](sums, target, weights, len(weights) - 1, height, width, rows=ROWS)
@@ -49,20 +50,23 @@ def _blur(blur: BlurParameters, source: torch.Tensor, target: torch.Tensor) -> N
 def _move(geometry: Geometry, first_frame: int, source: torch.Tensor, target: torch.Tensor) -> None:
     height, width = source.shape[-2:]
     if geometry.is_constant:
-        _resample(geometry.resampling(first_frame, height, width), source, target)
+        resampling = geometry.resampling(first_frame, height, width)
+        matrix = upload_once(np.array(resampling.matrix, np.int64), source.device)
+        _resample(resampling, matrix, source, target)
         return
-    for index in range(len(source)):
-        _resample(geometry.resampling(first_frame + index, height, width), source[index], target[index])
+    resamplings = [geometry.resampling(first_frame + index, height, width) for index in range(len(source))]
+    matrices = upload(np.array([each.matrix for each in resamplings], np.int64), source.device)
+    for index, resampling in enumerate(resamplings):
+        _resample(resampling, matrices[index], source[index], target[index])
 
 
-def _resample(resampling: Resampling, source: torch.Tensor, target: torch.Tensor) -> None:
+def _resample(resampling: Resampling, matrix: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> None:
     if resampling.changes_nothing:
         target.copy_(source)
         return
     height, width = source.shape[-2:]
-    matrix = torch.tensor(resampling.matrix, dtype=torch.int64).to(source.device)
     weights_x, weights_y = (
-        torch.from_numpy(tent(reach).copy()).to(source.device) for reach in (resampling.reach_x, resampling.reach_y)
+        upload_once(tent(reach), source.device) for reach in (resampling.reach_x, resampling.reach_y)
     )
     images = source.numel() // (height * width)
     kernels.resample[(_tiles(height, width), triton.cdiv(images, IMAGES))](

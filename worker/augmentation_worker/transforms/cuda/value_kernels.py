@@ -97,7 +97,7 @@ def _noise(x, kind: tl.constexpr, operands, copy, random, bits):
     return tl.minimum(tl.maximum(x + noise, 0), 255)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["first_frame"])
 def change_values(
     source,
     target,
