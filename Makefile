@@ -39,6 +39,7 @@ BENCHMARKS ?= augment_video codecs growth estimate
 SCALE_EPISODES ?= 1000 10000 100000
 # A machine with a GPU may have a Python with torch that is not to be changed, and reach no package index.
 GPU_SETUP = $(if $(filter $(BIN)/python,$(PY)),setup)
+GPU_TESTS ?= tests/unit/worker tests/integration/worker/test_reproducibility.py
 GPU_PYTHONPATH = $(CURDIR)/api:$(CURDIR)/kube:$(CURDIR)/worker:$(CURDIR):$(PYTHONPATH)
 export UV_LINK_MODE ?= hardlink
 
@@ -208,7 +209,7 @@ test-kubernetes: setup ## the tests of CRDs, admission, operator, gateway and ch
 
 .PHONY: test-gpu
 test-gpu: $(GPU_SETUP) ## the tests that need an NVIDIA GPU; with another Python and without `setup`: PY=python3
-	@PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m pytest -m gpu -rs tests/unit/worker tests/integration/worker/test_reproducibility.py
+	@PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m pytest -m gpu -rs $(GPU_TESTS)
 
 .PHONY: test-hub
 test-hub: setup ## a whole job on a hub that runs already, in private datasets that are deleted: make test-hub HUB=https://… TOKEN=…

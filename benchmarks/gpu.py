@@ -15,7 +15,8 @@ First it checks that the GPU gives the CPU's pixels, for each transform and stac
 Without a GPU it says so and ends well. Where nothing can be fetched, only what is there takes part. On a machine whose
 Python has torch, torchvision, Triton and numba, and is not to be changed: `make bench-gpu PY=python3`, with the rest on
 PYTHONPATH (av, pydantic, pydantic-core, annotated-types, kubernetes, aiohttp-retry, durationpy, oauthlib, orjson,
-requests-oauthlib, websocket-client, xxhash).
+requests-oauthlib, websocket-client, xxhash); the tests likewise, with pytest-asyncio, hypothesis and pytest-timeout:
+`make test-gpu PY=python3 GPU_TESTS="tests/unit/worker/gpu tests/unit/worker/cuda"`.
 """
 
 import argparse
