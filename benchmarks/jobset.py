@@ -1,5 +1,6 @@
 """JobSet's controller (kubernetes-sigs/jobset), which the operator is measured against."""
 
+import base64
 import json
 import os
 import socket
@@ -7,6 +8,8 @@ import ssl
 import subprocess
 import urllib.request
 from collections import Counter
+
+import yaml
 
 from benchmarks.call_costs import Call, Sample, copied
 from benchmarks.contenders import Json, Metrics, event_sample
@@ -59,6 +62,7 @@ class JobSet:
         subprocess.run(
             [
                 *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"),
+                *("-addext", "subjectAltName=IP:127.0.0.1"),
                 *("-keyout", self._folder / "tls.key", "-out", self._folder / "tls.crt"),
             ],
             check=True,
@@ -172,3 +176,32 @@ class JobSet:
         with opener.open(request, timeout=30) as answer:
             text: str = answer.read().decode()
         return text
+
+
+class InstalledJobSet(JobSet):
+    """JobSet's controller with its webhooks, as its manifests install it."""
+
+    name = "JobSet with webhooks"
+
+    def start(self) -> None:
+        super().start()
+        module = go_module("jobset", "sigs.k8s.io/jobset", settings.cache_folder(os.environ))
+        authority = base64.b64encode((self._folder / "tls.crt").read_bytes()).decode()
+        manifests = module / "config" / "components" / "webhook" / "manifests.yaml"
+        for manifest in yaml.safe_load_all(manifests.read_text()):
+            for webhook in manifest["webhooks"]:
+                path = webhook["clientConfig"]["service"]["path"]
+                url = f"https://127.0.0.1:{self._webhook_port}{path}"
+                webhook["clientConfig"] = {"url": url, "caBundle": authority}
+            self._plane.kubectl("create", "-f", "-", manifest=manifest)
+        until(self._is_called, lambda: self._plane.log_tail("jobset"))
+
+    def _is_called(self) -> bool:
+        """Whether the API server asks the webhooks: one of them refuses a policy of a stage that is not there."""
+        manifest = self.manifest("refused")
+        manifest["spec"]["successPolicy"]["targetReplicatedJobs"] = ["absent"]
+        try:
+            self._plane.kubectl("create", "--dry-run=server", f"--namespace={NAMESPACE}", "-f", "-", manifest=manifest)
+        except RuntimeError as error:
+            return "absent" in str(error)
+        return False
