@@ -160,7 +160,7 @@ class VideoOutput(Model):
         description="Codec, crf, gop and preset in one word, of which each may be set itself. like-source, the "
         "default: codec, pixel format, crf, gop, preset and fast_decode of the source's videos, as far as info.json "
         "records them, else the codec's defaults; other encoder options of the source are not used. fast: H.264, in "
-        "half of AV1's encoding time or less, somewhat larger, and read by every decoder. small: AV1 with fewer key "
+        "about half of AV1's encoding time, larger, and read by every decoder. small: AV1 with fewer key "
         "frames, in less than half of the bytes, slower to encode and to read at random.",
     )
     codec: VideoCodec = Field(

@@ -157,7 +157,7 @@ class AugmentationRequest(_ParameterFields):
     video_profile: VideoProfile | None = Field(
         None,
         description="How augmented videos are encoded, in one word. 'like-source', the default: as the source's. "
-        "'fast': H.264, in half of AV1's encoding time or less, somewhat larger, and read by every decoder. 'small': "
+        "'fast': H.264, in about half of AV1's encoding time, larger, and read by every decoder. 'small': "
         "AV1 with fewer key frames, in less than half of the bytes, slower to encode and to read at random",
     )
     video_codec: VideoCodec | None = Field(
