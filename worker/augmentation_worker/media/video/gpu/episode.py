@@ -23,7 +23,7 @@ from augmentation_worker.media.video.gpu.copy_writer import GpuCopyWriter
 from augmentation_worker.media.video.gpu.encoder_input import EncoderInput, PlaneInput, RgbInput, SurfaceInput
 from augmentation_worker.media.video.gpu.frame_source import FrameSource, SourceBatch, SourceRefused
 from augmentation_worker.media.video.gpu.surface_encoder import encodes_surfaces
-from augmentation_worker.media.video.gpu.work_queue import new_queue
+from augmentation_worker.media.video.gpu.work_queue import finish_all, new_queue
 from augmentation_worker.media.video.properties import VideoProperties
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform, has_triton
@@ -101,6 +101,7 @@ class GpuEpisode:
         self.made_by = f"decoded by {source.decoder}, {way.in_words}"
         transforms, downloads = new_queue(self.device), new_queue(self.device)
         with ExitStack() as running:
+            running.callback(finish_all, self.device)
             writers = []
             for number, _ in self.copies:
                 writers.append(self._writer(number, way))

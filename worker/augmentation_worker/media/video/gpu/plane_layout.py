@@ -81,8 +81,9 @@ class SurfaceLayout:
         return -(-self.width // SURFACE_ALIGNMENT) * SURFACE_ALIGNMENT
 
     def new(self, frames: int, device: torch.device) -> torch.Tensor:
-        """uint8 [frames, H * 3/2, pitch]: surfaces, black in what lies between the rows."""
-        return torch.zeros((frames, self.height * 3 // 2, self.pitch), dtype=torch.uint8, device=device)
+        """uint8 [frames, H * 3/2, pitch]: surfaces with whatever was there."""
+        # To clear them would be work in the queue of who calls this, which the one that fills them does not wait for.
+        return torch.empty((frames, self.height * 3 // 2, self.pitch), dtype=torch.uint8, device=device)
 
     def planes(self, surfaces: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Y, uint8 [N, H, W], and U and V, [N, H/2, W/2]: views."""

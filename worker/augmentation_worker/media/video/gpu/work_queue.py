@@ -1,6 +1,6 @@
 """Work that a device does in its order, while the processor goes on: CUDA streams, and on a CPU no queue at all."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Protocol
 
 import torch
@@ -81,6 +81,13 @@ def new_queue(device: torch.device) -> WorkQueue:
 def default_queue(device: torch.device) -> WorkQueue:
     """The queue in which FFmpeg works: CUDA's legacy default stream, unless it is given another."""
     return _CudaQueue(torch.cuda.default_stream(device)) if device.type == "cuda" else _NoQueue()
+
+
+def finish_all(device: torch.device) -> None:
+    """Wait for all queues of a device: memory that is freed before could be lent again while a kernel writes to it."""
+    if device.type == "cuda":
+        with suppress(RuntimeError):  # a device that has failed says so again to whoever uses it next
+            torch.cuda.synchronize(device)
 
 
 def host_buffer(shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
