@@ -7,7 +7,7 @@ those of the worker's events, from the moment of the POST; of pulls, those of th
 
     python -m benchmarks.first_picture
 
-`--short` leaves out the class with one image. Both empty the node of images, so no other job may run.
+`--short` leaves out the class with one image. All jobs of the cluster are deleted before: their pods hold layers.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Final
 
 from huggingface_hub import HfApi
 
+from augmentation_api.identifiers import GROUP, JOB_PLURAL
 from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
 from devcluster import commands, settings
 from devcluster.demo.access import Access
@@ -78,17 +79,13 @@ class Cluster:
         patch = json.dumps({"spec": {"metadataImage": reference}})
         self.kubectl.run("patch", "augmentationclass", CLASS, "--type=merge", f"--patch={patch}")
 
-    def remove_images(self) -> None:
-        """Remove the worker's images, of any build, from the node."""
-        listed = subprocess.run(
-            [*self._node, "crictl", "images", "-o", "json"], capture_output=True, text=True, check=True
-        )
-        names = [name for image in json.loads(listed.stdout)["images"] for name in image["repoDigests"]]
-        ours = [name for name in names if "/augmentation-worker" in name]
-        if ours:
-            subprocess.run([*self._node, "crictl", "rmi", *ours], capture_output=True, check=True)
-        # containerd collects what nothing refers to a moment later.
-        time.sleep(5)
+    def empty_node(self) -> None:
+        """Remove the worker's images, of any build, from the node, and the jobs whose pods hold their layers."""
+        self.kubectl.run("delete", f"{JOB_PLURAL}.{GROUP}", "--all", "--all-namespaces", "--cascade=foreground")
+        images = [*self._node, "ctr", "--namespace", "k8s.io", "images"]
+        listed = subprocess.run([*images, "list", "--quiet"], capture_output=True, text=True, check=True)
+        if ours := [name for name in listed.stdout.split() if "/augmentation-worker" in name]:
+            subprocess.run([*images, "remove", "--sync", *ours], capture_output=True, check=True)
 
     def run(self, situation: str) -> Course:
         """Submit a job, follow it to its first frame, and cancel it."""
@@ -119,7 +116,7 @@ def measure(chosen: settings.Settings, *, short: bool) -> list[Course]:
     try:
         for images, reference in ((2, small),) if short else ((1, None), (2, small)):
             cluster.set_metadata_image(reference)
-            cluster.remove_images()
+            cluster.empty_node()
             name = "one image" if images == 1 else "two images"
             courses.append(cluster.run(f"the node has nothing, {name}"))
             courses.append(cluster.run(f"the node has all, {name}"))
