@@ -24,7 +24,7 @@ Json = dict[str, Any]
 Call = tuple[str, str]
 """Verb and resource, e.g. ("create", "jobs")."""
 
-SAMPLES = 150
+SAMPLES = 100
 QUIET_SECONDS = 1.5
 _METHODS = {"create": "POST", "update": "PUT", "apply": "PATCH"}
 _TYPES = {"create": "application/json", "update": "application/json", "apply": "application/apply-patch+yaml"}

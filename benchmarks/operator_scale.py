@@ -11,7 +11,7 @@ Of each: jobs a second from the first creation to the last completion, reconcile
 cluster waits for its first pod; time on a processor of each program; and where the API server's goes: how many calls of
 each kind a job takes, and what one costs (call_costs.py). Ratios mean more than rates: all share this machine's cores.
 
-    python -m benchmarks.operator_scale                               two rounds of 120 jobs each, four minutes
+    python -m benchmarks.operator_scale                               two rounds of 100 jobs each, four minutes
     python -m benchmarks.operator_scale --rounds 1 --jobs 10000       70 minutes on two cores
 """
 
@@ -281,7 +281,7 @@ def calls_table(name: str, course: Course, costs: Mapping[Call, float]) -> Table
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the operator against JobSet's controller.")
-    parser.add_argument("--jobs", type=int, default=120, help="of each contender in each round")
+    parser.add_argument("--jobs", type=int, default=100, help="of each contender in each round")
     parser.add_argument("--rounds", type=int, default=2, help="in which the contenders take turns")
     parser.add_argument("--alone", type=int, default=5, help="jobs one after another, before")
     parser.add_argument("--idle-seconds", type=int, default=0, help="360: more than one check of the watch")
