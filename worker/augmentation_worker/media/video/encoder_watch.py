@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Final
 
-PATIENCE_SECONDS: Final = 300.0
+LONGEST_IDLE_SECONDS: Final = 300.0
 """How long a call may take in which the process does nothing. The longest ones that are busy take seconds."""
 _CHECKS: Final = 20
 """Looks at the process in this time: one that was stopped as a whole has to be idle in all of them afterwards."""
@@ -26,15 +26,15 @@ class EncoderWatch:
     """Watches the calls into encoders, from all threads of this process.
 
     Args:
-        patience: seconds of a call without work of the process, after which it is given up.
+        longest_idle: seconds of a call without work of the process, after which it is given up.
         on_stall: called once, in a thread of its own, with the seconds that the call has taken; it ends the process.
 
     Attributes:
         on_stall: may be set to another.
     """
 
-    def __init__(self, patience: float, on_stall: Callable[[float], None]) -> None:
-        self._interval = patience / _CHECKS
+    def __init__(self, longest_idle: float, on_stall: Callable[[float], None]) -> None:
+        self._interval = longest_idle / _CHECKS
         self.on_stall = on_stall
         self._began: dict[int, float] = {}
         self._number = count()
@@ -77,5 +77,5 @@ def _report(seconds: float) -> None:
     _log.critical("the video encoder has not answered for %.0f s: end this process, and start it again", seconds)
 
 
-WATCH: Final = EncoderWatch(PATIENCE_SECONDS, _report)
+WATCH: Final = EncoderWatch(LONGEST_IDLE_SECONDS, _report)
 """That of this process, whose program says how it is ended: see `EncoderWatch.on_stall`."""
