@@ -21,7 +21,7 @@ from typing import Final
 
 from huggingface_hub import HfApi
 
-from augmentation_api.identifiers import GROUP, JOB_PLURAL
+from augmentation_api.identifiers import CLASS_PLURAL, FIELD_MANAGER_OPERATOR, GROUP, JOB_PLURAL
 from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
 from devcluster import commands, settings
 from devcluster.demo.access import Access
@@ -75,17 +75,24 @@ class Cluster:
         upload_sample(HfApi(endpoint=self.access.hub_endpoint, token=self.access.hub_token), SOURCE)
 
     def set_metadata_image(self, reference: str | None) -> None:
-        """Give the class a second image, or take it away."""
+        """Give the class a second image, or take it away; as the operator, whose field it has to stay."""
         patch = json.dumps({"spec": {"metadataImage": reference}})
-        self.kubectl.run("patch", "augmentationclass", CLASS, "--type=merge", f"--patch={patch}")
+        self.kubectl.run(
+            "patch", f"{CLASS_PLURAL}.{GROUP}", CLASS, "--type=merge", f"--patch={patch}",
+            f"--field-manager={FIELD_MANAGER_OPERATOR}",
+        )  # fmt: skip
 
     def empty_node(self) -> None:
         """Remove the worker's images, of any build, from the node, and the jobs whose pods hold their layers."""
         self.kubectl.run("delete", f"{JOB_PLURAL}.{GROUP}", "--all", "--all-namespaces", "--cascade=foreground")
         images = [*self._node, "ctr", "--namespace", "k8s.io", "images"]
-        listed = subprocess.run([*images, "list", "--quiet"], capture_output=True, text=True, check=True)
-        if ours := [name for name in listed.stdout.split() if "/augmentation-worker" in name]:
-            subprocess.run([*images, "remove", "--sync", *ours], capture_output=True, check=True)
+        listed = subprocess.run([*images, "list"], capture_output=True, text=True, check=True)
+        digest_of = {words[0]: words[2] for line in listed.stdout.splitlines()[1:] if len(words := line.split()) > 2}
+        # The kubelet has an image by its id, too, and any name holds the layers, those of earlier builds included.
+        others = [name for name in digest_of if not name.startswith("sha256:") and "/augmentation-worker" not in name]
+        kept = {digest_of[name] for name in others}
+        if names := [name for name, digest in digest_of.items() if digest not in kept]:
+            subprocess.run([*images, "remove", "--sync", *names], capture_output=True, check=True)
 
     def run(self, situation: str) -> Course:
         """Submit a job, follow it to its first frame, and cancel it."""
