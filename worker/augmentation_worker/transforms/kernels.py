@@ -57,16 +57,11 @@ def _look_up_normals(words, table, low, high, length):
 
 
 @_compiled
-def _add_scaled(values, strength_of_pair, normals, strengths, changed, length):
-    if length % 2:
-        for j in range(length):
-            strengths[j] = np.int16(strength_of_pair[np.int64(values[j]) * 257] & np.uint32(0xFFFF))
-    else:
-        pairs, both = values.view(np.uint16), strengths.view(np.uint32)
-        for j in range(length // 2):
-            both[j] = strength_of_pair[pairs[j]]
+def _add_scaled(values, strength, normals, strengths, changed, length):
     for j in range(length):
-        product = np.int32(np.int32(np.int32(strengths[j]) * np.int32(normals[j])) + np.int32(1 << (FRACTION_BITS - 1)))
+        strengths[j] = strength[values[j]]
+    for j in range(length):
+        product = np.int32(np.int32(strengths[j] * np.int32(normals[j])) + np.int32(1 << (FRACTION_BITS - 1)))
         noisy = np.int32(np.int32(values[j]) + np.int32(product >> np.int32(FRACTION_BITS)))
         changed[j] = np.uint8(min(max(noisy, np.int32(0)), np.int32(255)))
 
@@ -79,19 +74,18 @@ def _add(values, normals, changed, length):
 
 
 @_compiled
-def add_noise(frames, result, key0, key1, first_frame, table, strength_of_pair):
+def add_noise(frames, result, key0, key1, first_frame, table, strength):
     """Add noise to frames [N, values] uint8.
 
-    table [65536] int8 or int16: the noise itself of each 16-bit random number, where strength_of_pair is empty; else
-    its normal quantile, to be multiplied by what depends on the value: strength_of_pair [65536] uint32 has that of two
-    values side by side, an int16 each. Bytes, and pairs, are looked up faster. Short loops of one kind each: what can
-    be, is done by vector instructions.
+    table [65536] int8 or int16: the noise itself of each 16-bit random number, where strength is empty; else its
+    normal quantile, to be multiplied by strength [256] int32 of the value. A table of bytes is looked up faster. Short
+    loops of one kind each: what can be, is done by vector instructions.
     """
     count, size = frames.shape
     blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
     words = np.empty((4, _BLOCKS), np.uint32)
     low, high = np.empty(_BLOCKS, table.dtype), np.empty(_BLOCKS, table.dtype)
-    strengths = np.empty(_BLOCKS, np.int16)
+    strengths = np.empty(_BLOCKS, np.int32)
     for index in range(count):
         source, target = frames[index], result[index]
         for start in range(0, blocks, _BLOCKS):
@@ -104,10 +98,10 @@ def add_noise(frames, result, key0, key1, first_frame, table, strength_of_pair):
                 begin = part * blocks + start
                 length = max(0, min(held, size - begin))
                 values, changed = source[begin : begin + length], target[begin : begin + length]
-                if len(strength_of_pair) == 0:
+                if len(strength) == 0:
                     _add(values, normals, changed, length)
                 else:
-                    _add_scaled(values, strength_of_pair, normals, strengths, changed, length)
+                    _add_scaled(values, strength, normals, strengths, changed, length)
 
 
 @_compiled

@@ -66,20 +66,6 @@ class NoiseParameters:
         return np.floor(sigma * (1 << _STRENGTH_BITS) + 0.5).astype(np.int32)
 
 
-def strength_of_pairs(strength: NDArray[np.int32]) -> NDArray[np.uint32]:
-    """uint32 [65536]: the strengths of two values that stand side by side, on any byte order; empty if there are none.
-
-    Raises:
-        ValueError: if a strength has more than 15 bits.
-    """
-    if not len(strength):
-        return np.empty(0, np.uint32)
-    if strength.max() > np.iinfo(np.int16).max:
-        raise ValueError("shot_scale is too large: use 64 at most")
-    pairs = np.arange(1 << _UNIFORM_BITS, dtype=np.uint16).view(np.uint8)
-    return np.ascontiguousarray(strength.astype(np.int16)[pairs]).view(np.uint32)
-
-
 class Noise(KeyedTransform):
     """Adds noise, each value of each frame its own.
 
@@ -107,15 +93,14 @@ class Noise(KeyedTransform):
         self.shot_scale = shot_scale
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """`noise` (NoiseParameters) and its tables. Sampled in the order kind, sigma, scale, key; all, always."""
+        """`noise` (NoiseParameters), `table`, `strength`. Sampled in the order kind, sigma, scale, key; all, always."""
         kind = self._kind(self.kind, KINDS)
         sigma, scale = self._uniform(*self.gaussian_sigma), self._uniform(*self.shot_scale)
         noise = NoiseParameters(kind, sigma, scale, self._key())
         table = noise.table()
         if not len(noise.strength()) and abs(table).max() <= np.iinfo(np.int8).max:
             table = table.astype(np.int8)
-        pairs = strength_of_pairs(noise.strength())
-        return {"noise": noise, "table": table, "strength": noise.strength(), "strength_of_pair": pairs}
+        return {"noise": noise, "table": table, "strength": noise.strength()}
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
@@ -125,7 +110,7 @@ class Noise(KeyedTransform):
         values = frames.contiguous().numpy().reshape(len(frames), -1)
         result = np.empty_like(values)
         key0, key1 = np.uint32(key[0]), np.uint32(key[1])
-        kernels.add_noise(values, result, key0, key1, first_frame, params["table"], params["strength_of_pair"])
+        kernels.add_noise(values, result, key0, key1, first_frame, params["table"], params["strength"])
         return torch.from_numpy(result).view(frames.shape)
 
     @override
