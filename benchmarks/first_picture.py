@@ -38,6 +38,7 @@ CLASS: Final = "cpu"
 SOURCE: Final = "demo/pusht"
 POLL_SECONDS: Final = 0.2
 TIMEOUT_SECONDS: Final = 600.0
+CONTAINERS_SECONDS: Final = 180.0
 WORKERS: Final = ("worker-metadata", "worker")
 
 
@@ -85,14 +86,27 @@ class Cluster:
     def empty_node(self) -> None:
         """Remove the worker's images, of any build, from the node, and the jobs whose pods hold their layers."""
         self.kubectl.run("delete", f"{JOB_PLURAL}.{GROUP}", "--all", "--all-namespaces", "--cascade=foreground")
-        images = [*self._node, "ctr", "--namespace", "k8s.io", "images"]
-        listed = subprocess.run([*images, "list"], capture_output=True, text=True, check=True)
-        digest_of = {words[0]: words[2] for line in listed.stdout.splitlines()[1:] if len(words := line.split()) > 2}
+        # The kubelet removes containers of deleted pods once a minute.
+        deadline = time.monotonic() + CONTAINERS_SECONDS
+        while any("/augmentation-worker" in line for line in self._listed("containers")):
+            if time.monotonic() > deadline:
+                raise DevclusterError(
+                    "containers of deleted jobs are still on the node: is a pre-pull DaemonSet there?"
+                )
+            time.sleep(2)
+        digest_of = {words[0]: words[2] for line in self._listed("images") if len(words := line.split()) > 2}
         # The kubelet has an image by its id, too, and any name holds the layers, those of earlier builds included.
         others = [name for name in digest_of if not name.startswith("sha256:") and "/augmentation-worker" not in name]
         kept = {digest_of[name] for name in others}
         if names := [name for name, digest in digest_of.items() if digest not in kept]:
-            subprocess.run([*images, "remove", "--sync", *names], capture_output=True, check=True)
+            self._ctr("images", "remove", "--sync", *names)
+
+    def _listed(self, kind: str) -> list[str]:
+        return self._ctr(kind, "list").splitlines()[1:]
+
+    def _ctr(self, *words: str) -> str:
+        command = [*self._node, "ctr", "--namespace", "k8s.io", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def run(self, situation: str) -> Course:
         """Submit a job, follow it to its first frame, and cancel it."""
