@@ -64,7 +64,6 @@ def run_all_kernels() -> Signatures:
 
 
 def _convert_colors() -> None:
-    """Frames of noise, as of flat ones the converter does not find out where their chroma lies."""
     pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
     converter = ColorConverter()
     converter.to_rgb(converter.to_yuv(pixels, "yuv420p", ColorTags()), pixels)

@@ -118,16 +118,28 @@ def test_kernels_give_the_bits_of_swscale(
     assert (converted.colorspace, converted.color_range) == (scaled.colorspace, scaled.color_range)
 
 
-@pytest.mark.parametrize(("codec", "siting"), [("libx264", "left"), ("libsvtav1", "center")])
+@pytest.mark.parametrize(
+    ("codec", "options", "siting"),
+    [
+        ("libx264", {}, "left"),
+        ("libsvtav1", {}, "center"),
+        ("libx264", {"x264-params": "chromaloc=2"}, None),  # on the upper left pixel of four
+        ("libx264", {"x264-params": "chromaloc=3"}, None),  # between the upper two
+    ],
+)
 def test_where_chroma_lies_in_decoded_frames_is_found_out(
-    monkeypatch: pytest.MonkeyPatch, codec: str, siting: str, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, codec: str, options: dict[str, str], siting: str | None, tmp_path: Path
 ) -> None:
+    """Also by a first frame that does not tell: it is flat, or is the same from row to row."""
+    stripes, noise = noise_frame(64, 64, UNSPECIFIED, 0), noise_frame(64, 64, UNSPECIFIED, 0)
+    for plane in planes_of(stripes):
+        plane[:] = plane[0]
     with av.open(tmp_path / "v.mp4", "w") as container:
-        stream = cast(av.VideoStream, container.add_stream(codec, rate=10))
+        stream = cast(av.VideoStream, container.add_stream(codec, rate=10, options={"crf": "0", **options}))
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         black = flat_frame(16, 128, 128, ColorTags()).reformat(64, 64)
         with same_scheduling():
-            for frame in (black, noise_frame(64, 64, UNSPECIFIED, 0), noise_frame(64, 64, UNSPECIFIED, 0), None):
+            for frame in (stripes, black, noise, None):
                 container.mux(stream.encode(frame))
     with av.open(tmp_path / "v.mp4") as container:
         frames = list(container.decode(video=0))
@@ -137,7 +149,7 @@ def test_where_chroma_lies_in_decoded_frames_is_found_out(
     for frame, target in zip(frames, pixels, strict=True):
         converter.to_rgb(frame, target)
         found.append(converter.siting_of(frame))
-    assert found == [None, siting, siting]
+    assert found == [siting, siting, siting]
     swscale = by_swscale(monkeypatch)
     expected = np.empty((3, 64, 64), np.uint8)
     for frame, target in zip(frames, pixels, strict=True):

@@ -67,7 +67,8 @@ class ColorConverter:
 
     Frames of 8-bit 4:2:0, which nearly all videos have, go through kernels that give swscale's bits in a quarter of its
     time. Where chroma lies in decoded frames (between pixels or on every other one) PyAV does not tell: swscale, which
-    knows it, converts the first ones, and is replaced once the kernels have shown how to give the same.
+    knows it, converts noise with the properties of the first one, and the kernels have to give the same. The frame
+    itself may not tell: flat chroma looks the same wherever it lies.
     """
 
     def __init__(self) -> None:
@@ -77,20 +78,22 @@ class ColorConverter:
     def to_rgb(self, frame: av.VideoFrame, pixels: NDArray[np.uint8]) -> None:
         """Write a frame's colours, by the matrix and range that it is tagged with, into uint8 [3, H, W]."""
         colors = ColorTags(int(frame.colorspace), int(frame.color_range))
-        if not has_kernels(frame.format.name, colors, frame.height, frame.width):
-            self._scale_to_rgb(frame, pixels)
-            return
-        siting = self.siting_of(frame)
-        if siting is not None:
-            _kernels().to_rgb(*_yuv_planes(frame), pixels, _to_rgb_factors(colors), siting == swscale.LEFT)
-            return
+        if has_kernels(frame.format.name, colors, frame.height, frame.width):
+            siting = self.siting_of(frame)
+            if siting is not None:
+                _kernels().to_rgb(*_yuv_planes(frame), pixels, _to_rgb_factors(colors), siting == swscale.LEFT)
+                return
         self._scale_to_rgb(frame, pixels)
-        if _key(frame) not in self._sitings:
-            self._find_siting(frame, colors, pixels)
 
     def siting_of(self, frame: av.VideoFrame) -> str | None:
-        """One of `swscale.SITINGS`, if that of frames like this one is known."""
-        return self._sitings.get(_key(frame))
+        """With which one of `swscale.SITINGS` kernels give swscale's bits for frames like this, of `has_kernels`.
+
+        None if with none of them.
+        """
+        key = frame.width, frame.height, int(frame.colorspace), int(frame.color_range)
+        if key not in self._sitings:
+            self._sitings[key] = self._find_siting(frame)
+        return self._sitings[key]
 
     def to_yuv(self, pixels: NDArray[np.uint8], pix_fmt: str, colors: ColorTags) -> av.VideoFrame:
         """A frame in `pix_fmt`, by the matrix and range of `colors`, from RGB uint8 [3, H, W]."""
@@ -119,16 +122,25 @@ class ColorConverter:
         for rows, channel in zip(_planes(converted), GBRP_PLANES, strict=True):
             pixels[channel] = rows
 
-    def _find_siting(self, frame: av.VideoFrame, colors: ColorTags, scaled: NDArray[np.uint8]) -> None:
-        """Remember which siting gives what swscale gave; None if there is none. A flat frame does not tell."""
-        found = []
+    def _find_siting(self, frame: av.VideoFrame) -> str | None:
+        trial = empty_like(frame)
+        noise = np.random.default_rng(0)
+        for plane in trial.planes:
+            np.frombuffer(memoryview(plane), np.uint8)[:] = noise.integers(0, 256, plane.buffer_size, np.uint8)
+        factors = _to_rgb_factors(ColorTags(int(frame.colorspace), int(frame.color_range)))
+        scaled, pixels = np.empty((2, 3, frame.height, frame.width), np.uint8)
+        self._scale_to_rgb(trial, scaled)
         for siting in swscale.SITINGS:
-            pixels = np.empty_like(scaled)
-            _kernels().to_rgb(*_yuv_planes(frame), pixels, _to_rgb_factors(colors), siting == swscale.LEFT)
+            _kernels().to_rgb(*_yuv_planes(trial), pixels, factors, siting == swscale.LEFT)
             if np.array_equal(pixels, scaled):
-                found.append(siting)
-        if len(found) < len(swscale.SITINGS):
-            self._sitings[_key(frame)] = found[0] if found else None
+                return siting
+        return None
+
+
+def empty_like(frame: av.VideoFrame) -> av.VideoFrame:
+    """A frame of its own memory with the properties of another, those too that PyAV does not show."""
+    other = "yuv422p" if frame.format.name.startswith("yuv444") else "yuv444p"
+    return VideoReformatter().reformat(VideoReformatter().reformat(frame, format=other), format=frame.format.name)
 
 
 def has_kernels(pix_fmt: str, colors: ColorTags, height: int, width: int) -> bool:
@@ -140,10 +152,6 @@ def has_kernels(pix_fmt: str, colors: ColorTags, height: int, width: int) -> boo
         and width % 2 == 0
         and min(height, width) >= swscale.LEAST_SIDE
     )
-
-
-def _key(frame: av.VideoFrame) -> tuple[int, ...]:
-    return frame.width, frame.height, int(frame.colorspace), int(frame.color_range)
 
 
 @cache

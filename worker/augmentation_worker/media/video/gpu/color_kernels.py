@@ -16,10 +16,9 @@ from typing import Protocol
 import av
 import numpy as np
 import torch
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from augmentation_worker.media.video.colors import ColorConverter, ColorTags
+from augmentation_worker.media.video.colors import ColorConverter, ColorTags, empty_like
 from augmentation_worker.media.video.encoding import NVENC_PIX_FMT
 from augmentation_worker.media.video.gpu.plane_layout import PlaneLayout, SurfaceLayout
 from augmentation_worker.media.video.planes import planes_of
@@ -123,7 +122,7 @@ class GpuColors:
             return None
         layout = PlaneLayout.of(pix_fmt, frame.height, frame.width)
         noise = torch.from_numpy(_noise((1, layout.size)))
-        template = _empty_like(frame)
+        template = empty_like(frame)
         for target, values in zip(planes_of(template), layout.views(noise), strict=True):
             target[:] = values[0].numpy()
         wanted = np.empty((3, frame.height, frame.width), np.uint8)
@@ -168,12 +167,6 @@ class GpuColors:
 def _noise(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """All values of a byte, whatever the range says."""
     return np.random.default_rng(_TRIAL_SEED).integers(0, 256, shape, np.uint8)
-
-
-def _empty_like(frame: av.VideoFrame) -> av.VideoFrame:
-    """A frame of its own memory with the properties of another, those too that PyAV does not show."""
-    other = "yuv422p" if frame.format.name.startswith("yuv444") else "yuv444p"
-    return VideoReformatter().reformat(VideoReformatter().reformat(frame, format=other), format=frame.format.name)
 
 
 @cache
