@@ -74,8 +74,8 @@ def _end_stalled(on_failure: Callable[[WorkerFailure], None], seconds: float) ->
     """End a process whose encoder will never answer: the thread that waits for it cannot be reached otherwise."""
     failure = WorkerFailure(
         FailureReason.INTERNAL_ERROR,
-        f"the video encoder has not answered for {seconds:.0f} s, and nothing else was done: the process ends, and "
-        "another one goes on from what is recorded",
+        f"the video encoder has not answered for {seconds:.0f} s, and nothing else was done: the process ends. What "
+        "is done stays: begun again, it goes on from there",
     )
     on_failure(failure)
     sys.stderr.flush()
