@@ -99,7 +99,10 @@ class ClassPlacement(Model):
         "placement waits without a limit.",
     )
     price_per_hour: float | None = Field(
-        None, ge=0, description="Price of one augment pod per hour; accumulated in status.usage.price."
+        None,
+        ge=0,
+        le=1e6,
+        description="Price of one augment pod per hour; accumulated in status.usage.price.",
     )
     relative_speed: float | None = Field(
         None,
