@@ -83,12 +83,13 @@ def test_error_found_by_resolve_fails_job_before_worker_node_is_used(user: User,
     hub.create_repo("demo/pusht-v20", repo_type="dataset", exist_ok=True)
     old = (V21 / "meta/info.json").read_bytes().replace(b'"v2.1"', b'"v2.0"')
     hub.upload_file(path_or_fileobj=old, path_in_repo="meta/info.json", repo_id="demo/pusht-v20", repo_type="dataset")
-    too_coarse = {"source": {"hub": {"repoID": "demo/pusht"}}, "output": {"video": {"codec": "h264", "crf": 60}}}
+    # Its videos are AV1, which only resolve knows.
+    of_x264 = {"source": {"hub": {"repoID": "demo/pusht"}}, "output": {"video": {"preset": "veryfast"}}}
     jobs = {
         "SourceNotFound": (user.submit(dataset_id="demo/nowhere"), "demo/nowhere"),
         "RevisionNotFound": (user.submit(revision="no-such-branch"), "no-such-branch"),
         "SourceFormatUnsupported": (user.submit(dataset_id="demo/pusht-v20"), "convert_dataset_v20_to_v21"),
-        "SpecUnsupported": (user.apply("too-coarse", too_coarse), "spec.output.video.crf"),
+        "SpecUnsupported": (user.apply("of-x264", of_x264), "spec.output.video.preset"),
         "SelectionEmpty": (user.submit(episodes="100:200"), "100:200"),
     }
     no_lerobot = user.submit(dataset_id="demo/not-lerobot")

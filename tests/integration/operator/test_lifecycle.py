@@ -128,9 +128,10 @@ def test_kubectl_describe_shows_the_events_of_a_job(
         return plane.kubectl("describe", "augmentationjob", job.name, "--namespace", job.namespace)
 
     until(lambda: "Published" in described(), described)
-    events = described().partition("Events:")[2]
-    for reason in ("ResolveStarted", "AugmentStarted", "PublishStarted", "Published"):
-        assert events.count(f" {reason} ") == 1, events
+    events = described().rpartition("Events:")[2]
+    # What happens within a write of the status is one Event, however fast the job is.
+    for news in ("resolve has begun", "running on node-a", "publish has begun", "the result is published"):
+        assert events.count(news) == 1, events
 
 
 def test_metrics_count_the_jobs(operator: OperatorProcess, cluster: Cluster, kubelet: StandInKubelet) -> None:

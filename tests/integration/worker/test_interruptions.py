@@ -87,7 +87,7 @@ def test_killed_shard_resumes_after_its_last_record(
     left = 6 - sum(key.startswith("video-") for key in recorded)
     assert uploads(hub, "lab/killed") - before <= left + 1, "records take no uploads of their own"
     reported = [event.status for event in run.job.status.phase(PhaseName.AUGMENT).events]
-    assert [status for status in reported if status != "encoding"] == ["started", "resumed", "completed"]
+    assert [each for each in reported if each != "encoding"] == ["started", "first_frame", "resumed", "completed"]
     publish(run)
     result, uninterrupted = hub.download("lab/killed", tmp_path / "result"), results[1][1]
     for path in ("data/chunk-000/file-001.parquet", "meta/stats.json"):

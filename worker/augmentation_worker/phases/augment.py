@@ -78,7 +78,7 @@ class _ShardRun:
 
     Attributes:
         entries: of what is done.
-        has_frames: whether it has made a frame.
+        has_frames: whether it, or the attempt that it goes on from, has made a frame.
     """
 
     session: Session
@@ -93,6 +93,7 @@ class _ShardRun:
     def make(self, maker: ShardMaker) -> None:
         """Make what is not recorded yet."""
         done = [unit for unit in self.shard.units if unit.key in self.entries.units]
+        self.has_frames = bool(done)
         self.progress.skip((unit, self.entries.units[unit.key]) for unit in done)
         self._report_start(len([unit for unit in done if not unit.completes]))
         try:
