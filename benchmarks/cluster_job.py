@@ -120,7 +120,7 @@ class JobTimes:
         return {what: after - before for (_, before), (what, after) in pairwise(marks)}
 
     def stage_seconds(self) -> dict[str, float]:
-        """Seconds that the threads of all shards spent in each stage, by their last events."""
+        """Seconds that all shards spent in each stage, by their last events."""
         total: dict[str, float] = {}
         for event in self.events("augment", "completed"):
             for stage, text in (event.get("data") or {}).items():

@@ -90,11 +90,11 @@ def figures_of(times: JobTimes, estimate: str, frames: int, *, short: bool) -> F
         title="A whole job, from POST to completed",
         what=f"{frames:,} augmented frames of {HEIGHT}x{WIDTH}, {', '.join(TRANSFORMS)} stacked, AV1 with a group of "
         f"two frames, by {shards} shards on a local cluster, whose node has the images. The time in which shards are "
-        "at work is divided in proportion of the seconds that their threads spent in each stage.",
+        "at work is divided in proportion of what each stage took: processor time where it computes, else waiting.",
         command="python -m benchmarks.whole_job" + (" --short" if short else ""),
         tables=[
             Table("Where each second goes", ["part", "seconds", "share"], rows),
-            Table("Seconds of all threads of the shards, which overlap", ["stage", "seconds"], threads),
+            Table("Seconds of all shards, of a processor where a stage computes", ["stage", "seconds"], threads),
         ],
         plots=[
             Plot(

@@ -1,5 +1,6 @@
 """The clock of stages: what it counts, and that nothing else counts."""
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,3 +48,25 @@ def test_threads_add_up_and_details_are_words() -> None:
     assert clock.seconds()[Stage.ENCODE] >= 0.12
     assert list(clock.details()) == ["encode"]
     assert clock.details()["encode"].endswith(" s")
+
+
+def test_details_of_what_computes_are_of_a_processor_and_encoders_have_the_rest() -> None:
+    def compute(seconds: float) -> None:
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            pass
+
+    clock = StageClock()
+    with clock.measure(Stage.TRANSFORM):
+        time.sleep(0.3)
+        compute(0.1)
+    with clock.measure(Stage.UPLOAD):
+        time.sleep(0.2)
+    with clock.measure(Stage.ENCODE):
+        encoder = threading.Thread(target=compute, args=(0.3,))
+        encoder.start()
+        encoder.join()
+    seconds = {stage: float(text.removesuffix(" s")) for stage, text in clock.details().items()}
+    assert seconds["transform"] == 0.1
+    assert seconds["upload"] >= 0.2
+    assert seconds["encode"] >= 0.3
