@@ -89,7 +89,7 @@ def test_error_found_by_resolve_fails_job_before_worker_node_is_used(user: User,
         "SourceNotFound": (user.submit(dataset_id="demo/nowhere"), "demo/nowhere"),
         "RevisionNotFound": (user.submit(revision="no-such-branch"), "no-such-branch"),
         "SourceFormatUnsupported": (user.submit(dataset_id="demo/pusht-v20"), "convert_dataset_v20_to_v21"),
-        "SpecUnsupported": (user.apply("of-x264", of_x264), "spec.output.video.preset"),
+        "SpecUnsupported": (user.apply("of-x264", of_x264), "spec.output.video: preset is veryfast"),
         "SelectionEmpty": (user.submit(episodes="100:200"), "100:200"),
     }
     no_lerobot = user.submit(dataset_id="demo/not-lerobot")
