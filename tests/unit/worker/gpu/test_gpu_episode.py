@@ -193,6 +193,7 @@ def test_surfaces_are_encoded_where_they_are_and_reused_when_the_encoder_has_let
     way = SurfaceInput((BATCH, HEIGHT, WIDTH), probe_video(tmp_path / "expected.mp4").colors, kernels, CPU)
     writer = GpuCopyWriter(tmp_path / "made.mp4", encoder, way, len(frames), BATCH, StageClock())
     finished = sum(writer.submit(frames[at : at + BATCH], at, queue, queue) for at in range(0, len(frames), BATCH))
+    writer.end()
     assert finished + writer.finish() == len(frames)
     assert (tmp_path / "made.mp4").read_bytes() == (tmp_path / "expected.mp4").read_bytes()
 

@@ -105,10 +105,14 @@ class GpuCopyWriter:
         self._pending.append(self._thread.submit(self._write, batch))
         return finished
 
+    def end(self) -> None:
+        """Hand over that there are no more batches: all copies are to end before one is waited for."""
+        self._ended = self._thread.submit(self._close)
+
     def finish(self) -> int:
-        """Wait for all batches and complete the file; returns how many frames were finished meanwhile."""
+        """Wait for the complete file, after `end`; returns how many frames were finished meanwhile."""
         finished = sum(future.result() for future in self._pending)
-        self._thread.submit(self._close).result()
+        self._ended.result()
         # First the encoder: NVENC has registered the surfaces.
         del self._encoder
         del self._ring

@@ -114,6 +114,8 @@ class GpuEpisode:
                 for writer, frames in zip(writers, augmented, strict=True):
                     self._report(writer.submit(frames, batch.first_frame, transforms, downloads))
             for writer in writers:
+                writer.end()
+            for writer in writers:
                 self._report(writer.finish())
         return writers
 
