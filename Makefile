@@ -226,8 +226,8 @@ bench-report: setup ## write docs/performance.md from what was measured last
 
 .PHONY: bench-gpu
 bench-gpu: $(GPU_SETUP) ## measure transforms and whole episodes on an NVIDIA GPU, and other libraries beside; PY=python3 as for test-gpu
-	@PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.gpu
-	@if [ -f build/bench/gpu.json ]; then PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.report --take; fi
+	@status=0; PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.gpu || status=$$?; \
+	if [ -f build/bench/gpu.json ]; then PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m benchmarks.report --take; fi; exit $$status
 
 .PHONY: bench-first-picture
 bench-first-picture: setup images ## measure POST to the first augmented frame on the local cluster, on an empty node and on a warm one
