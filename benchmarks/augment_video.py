@@ -39,10 +39,11 @@ from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.video.concatenation import JoinedVideo
+from augmentation_worker.media.video.copy_writer import BATCHES_AHEAD
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
-from augmentation_worker.media.video.episode import BATCHES_AHEAD, encode_copies
+from augmentation_worker.media.video.episode import encode_copies
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from benchmarks.figures import Cell, Figures, Table

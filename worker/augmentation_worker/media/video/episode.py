@@ -2,20 +2,16 @@
 
 import logging
 import shutil
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
 from augmentation_worker.media.cores import usable_cores
-from augmentation_worker.media.image_statistics import ImageStatisticsCollector
-from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.media.stage_clock import Stage, StageClock
+from augmentation_worker.media.video.copy_writer import BATCHES_AHEAD, CopyWriter
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoded_copy import EncodedCopy
 from augmentation_worker.media.video.encoder import VideoEncoder
@@ -24,18 +20,12 @@ from augmentation_worker.media.video.properties import VideoProperties, probe_vi
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform
 
-if TYPE_CHECKING:
-    from augmentation_worker.media.video.gpu.copy_writer import GpuCopyWriter
-
 _log = logging.getLogger(__name__)
 
 BATCH_BYTES = 16 * 2**20
 """Bytes per batch of RGB frames: enough to keep the encoders busy, small enough for 20 copies of it in memory."""
 
 MAX_BATCH_FRAMES = 64
-
-BATCHES_AHEAD = 2
-"""Batches by which decoding may be ahead of the slowest copy."""
 
 MAX_CONCURRENT_COPIES = 8
 """Copies encoded concurrently, unless there are more cores: SVT-AV1 starts 16 threads per encoder, and 160 copies would
@@ -104,7 +94,7 @@ def encode_copies(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        writers: list[_CopyWriter | GpuCopyWriter] = []
+        writers: list[CopyWriter] = []
         made_by = ON_CPU
         at_once = copies_at_once(properties.width, properties.height)
         for begin in range(0, len(pipelines), at_once):
@@ -122,8 +112,8 @@ def encode_copies(
     return EncodedEpisode(tuple(writer.result() for writer in writers), properties.display_matrix, made_by)
 
 
-class _CopyWriter:
-    """Augments, hashes and encodes one copy, batch by batch, in a thread of its own."""
+class _CpuCopyWriter(CopyWriter):
+    """Augments the batches, too."""
 
     def __init__(
         self,
@@ -135,13 +125,7 @@ class _CopyWriter:
         threads: int,
         stages: StageClock,
     ) -> None:
-        self.path = path
-        self._stages = stages
-        self._segment = segment
-        self._pipeline = pipeline
-        self._hash = PixelHash()
-        self._statistics = ImageStatisticsCollector(segment.frames)
-        self._encoder = VideoEncoder(
+        encoder = VideoEncoder(
             path,
             encoding,
             fps=segment.fps,
@@ -151,9 +135,8 @@ class _CopyWriter:
             pixel_aspect=properties.pixel_aspect,
             threads=threads,
         )
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=path.stem)
-        self._pending: deque[Future[int]] = deque()
-        self._complete = False
+        super().__init__(path, encoder, segment.frames, stages)
+        self._pipeline = pipeline
 
     def submit(self, batch: torch.Tensor, first_frame: int) -> int:
         """Hand over a batch; returns how many frames were finished, after waiting if it is too far behind."""
@@ -162,36 +145,6 @@ class _CopyWriter:
             finished += self._pending.popleft().result()
         self._pending.append(self._thread.submit(self._write, batch, first_frame))
         return finished
-
-    def end(self) -> None:
-        """Hand over that there are no more batches.
-
-        All copies are to end before one is waited for: an encoder still holds dozens of frames that it looks ahead by.
-        """
-        self._ended = self._thread.submit(self._close)
-
-    def finish(self) -> int:
-        """Wait for the complete file, after `end`; returns how many frames were finished meanwhile."""
-        finished = sum(future.result() for future in self._pending)
-        self._ended.result()
-        # An encoder keeps its memory for as long as it is there, closed or not: 50 MB of SVT-AV1's at 480x640.
-        del self._encoder
-        self._complete = True
-        return finished
-
-    def stop(self) -> None:
-        """Stop the thread and discard the file, unless it is complete."""
-        self._thread.shutdown(cancel_futures=True)
-        if not self._complete:
-            self._encoder.discard()
-
-    def result(self) -> EncodedCopy:
-        """The copy, after it was finished."""
-        return EncodedCopy(self.path, self._segment.frames, self._statistics.result(), self._hash.hexdigest())
-
-    def _close(self) -> None:
-        with self._stages.measure(Stage.ENCODE):
-            self._encoder.close()
 
     def _write(self, batch: torch.Tensor, first_frame: int) -> int:
         with self._stages.measure(Stage.TRANSFORM):
@@ -217,7 +170,7 @@ def _encode_copies(
     on_frames: Callable[[int], None] | None,
     batch_size: int,
     stages: StageClock,
-) -> list[_CopyWriter]:
+) -> Sequence[CopyWriter]:
     """Encode each copy (its number, its pipeline) into a file of its own."""
     threads = max(1, usable_cores() // len(copies))
     report = on_frames or (lambda frames: None)
@@ -225,7 +178,7 @@ def _encode_copies(
         writers = []
         for copy, pipeline in copies:
             path = folder / f"copy-{copy:03d}.mp4"
-            writers.append(_CopyWriter(path, segment, pipeline, encoding, properties, threads, stages))
+            writers.append(_CpuCopyWriter(path, segment, pipeline, encoding, properties, threads, stages))
             running.callback(writers[-1].stop)
         first_frame = 0
         for batch in stages.over(Stage.DECODE, decode_segment(segment, batch_size)):
@@ -250,7 +203,7 @@ def _encode_on_gpu(
     on_frames: Callable[[int], None] | None,
     batch_size: int,
     stages: StageClock,
-) -> "tuple[Sequence[_CopyWriter | GpuCopyWriter], str]":
+) -> tuple[Sequence[CopyWriter], str]:
     """The same on a GPU, unless its pixels are not the CPU's; and in words, what made them."""
     from augmentation_worker.media.video.gpu.color_kernels import gpu_colors  # noqa: PLC0415 (only with a GPU)
     from augmentation_worker.media.video.gpu.episode import GpuDiffers, GpuEpisode  # noqa: PLC0415

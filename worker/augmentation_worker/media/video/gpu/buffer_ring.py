@@ -12,7 +12,7 @@ class RingExhausted(RuntimeError):
 
 
 class Loan(Generic[Buffer]):
-    """A buffer that is lent to one or more users; it is free again when each of them has returned it.
+    """A buffer that is lent; it is free again when it is returned.
 
     Attributes:
         buffer: what is lent. Whoever has returned it must not touch it.
@@ -22,32 +22,20 @@ class Loan(Generic[Buffer]):
         self.buffer = buffer
         self._ring = ring
         self._place = place
-        self._users = 1
-
-    def share(self, users: int) -> None:
-        """Lend the buffer to so many users instead of to one.
-
-        Raises:
-            ValueError: if there are none, or it was shared or returned before.
-        """
-        with self._ring.condition:
-            if users < 1 or self._users != 1:
-                raise ValueError(f"a buffer of {self._users} users cannot be lent to {users}")
-            self._users = users
+        self._is_lent = True
 
     def give_back(self) -> None:
-        """Return the buffer, for one of its users.
+        """Return the buffer.
 
         Raises:
-            ValueError: if all have returned it already: someone else may be writing to it.
+            ValueError: if it was returned already: someone else may be writing to it.
         """
         with self._ring.condition:
-            if self._users < 1:
+            if not self._is_lent:
                 raise ValueError(f"buffer {self._place} was returned more often than it was lent")
-            self._users -= 1
-            if self._users == 0:
-                self._ring.free.append(self._place)
-                self._ring.condition.notify()
+            self._is_lent = False
+            self._ring.free.append(self._place)
+            self._ring.condition.notify()
 
 
 class BufferRing(Generic[Buffer]):

@@ -1,23 +1,18 @@
-"""One copy of an episode on its way from a GPU to its file: downloaded, hashed, measured and encoded."""
+"""One copy of an episode on its way from a GPU to its file: downloaded before it is hashed, measured and encoded."""
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from typing_extensions import override
 
-from augmentation_worker.media.image_statistics import ImageStatisticsCollector
-from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.media.stage_clock import Stage, StageClock
-from augmentation_worker.media.video.encoded_copy import EncodedCopy
+from augmentation_worker.media.video.copy_writer import BATCHES_AHEAD, CopyWriter
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.gpu.buffer_ring import BufferRing, Loan
 from augmentation_worker.media.video.gpu.encoder_input import EncoderInput, OutputBuffers
 from augmentation_worker.media.video.gpu.work_queue import Mark, WorkQueue
-
-BATCHES_AHEAD = 2
-"""Batches by which the GPU may be ahead of the encoder of a copy."""
 
 ENCODER_TIMEOUT_S = 600.0
 """Longest wait for an encoder, seconds: one that is stuck fails its episode, and does not stop the pod for good."""
@@ -40,8 +35,8 @@ class _Batch:
     done: Mark
 
 
-class GpuCopyWriter:
-    """Takes a copy's augmented frames from a GPU, batch by batch, and hashes and encodes them in a thread of its own.
+class GpuCopyWriter(CopyWriter):
+    """Takes a copy's augmented frames from a GPU.
 
     Args:
         path: of the file.
@@ -55,20 +50,12 @@ class GpuCopyWriter:
     def __init__(
         self, path: Path, encoder: VideoEncoder, way: EncoderInput, frames: int, batch_size: int, stages: StageClock
     ) -> None:
-        self._path = path
-        self._frames = frames
-        self._hash = PixelHash()
-        self._statistics = ImageStatisticsCollector(frames)
-        self._encoder = encoder
+        super().__init__(path, encoder, frames, stages)
         self._way = way
-        self._stages = stages
         # What the encoder goes on reading comes back later: of so many batches, one of them in part.
         kept = 1 + -(-way.frames_kept // batch_size) if way.frames_kept else 0
         self._ring = BufferRing(1 + BATCHES_AHEAD + kept, way.new_buffers)
         self._in_encoder: deque[tuple[int, Loan[OutputBuffers]]] = deque()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=path.stem)
-        self._pending: deque[Future[int]] = deque()
-        self._complete = False
 
     def submit(self, frames: torch.Tensor, first_frame: int, kernels: WorkQueue, downloads: WorkQueue) -> int:
         """Queue conversion and download of a batch, and hand it to the thread that encodes.
@@ -105,29 +92,12 @@ class GpuCopyWriter:
         self._pending.append(self._thread.submit(self._write, batch))
         return finished
 
-    def end(self) -> None:
-        """Hand over that there are no more batches: all copies are to end before one is waited for."""
-        self._ended = self._thread.submit(self._close)
-
+    @override
     def finish(self) -> int:
-        """Wait for the complete file, after `end`; returns how many frames were finished meanwhile."""
-        finished = sum(future.result() for future in self._pending)
-        self._ended.result()
-        # First the encoder: NVENC has registered the surfaces.
-        del self._encoder
+        finished = super().finish()
+        # After the encoder: NVENC has registered the surfaces.
         del self._ring
-        self._complete = True
         return finished
-
-    def stop(self) -> None:
-        """Stop the thread and discard the file, unless it is complete."""
-        self._thread.shutdown(cancel_futures=True)
-        if not self._complete:
-            self._encoder.discard()
-
-    def result(self) -> EncodedCopy:
-        """The copy, after it was finished."""
-        return EncodedCopy(self._path, self._frames, self._statistics.result(), self._hash.hexdigest())
 
     def _write(self, batch: _Batch) -> int:
         """Hash, measure and encode a batch, whose buffers are free again when nothing reads them."""
@@ -147,10 +117,11 @@ class GpuCopyWriter:
         self._return_buffers(self._encoder.packets if self._way.frames_kept else self._frames)
         return count
 
-    def _close(self) -> None:
-        with self._stages.measure(Stage.ENCODE):
-            self._encoder.close()
+    @override
+    def _close(self) -> int:
+        finished = super()._close()
         self._return_buffers(self._frames)
+        return finished
 
     def _return_buffers(self, frames: int) -> None:
         """Return the buffers of the batches that end before a frame."""
