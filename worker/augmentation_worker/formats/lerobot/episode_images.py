@@ -14,6 +14,7 @@ from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.media.cores import usable_cores
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
 from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image, luma
+from augmentation_worker.media.images.decoder import ImageEncoding
 from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.images.labels import move_labels, upright_size
 from augmentation_worker.media.pixel_hash import PixelHash
@@ -123,20 +124,13 @@ class EpisodeImages:
         for camera in self._cameras:
             copies = self._copies[camera.key]
             tables = tables or [rows] * len(copies)
-            with self._stages.measure(Stage.DECODE):
-                images = self._decoded(rows, camera, first_frame)
+            images = self._decoded(rows, camera, first_frame)
             frames = torch.stack([image.pixels for image in images])
             encodings = [image.encoding for image in images]
             grey = torch.tensor([encoding.grey for encoding in encodings])
-            with self._stages.measure(Stage.TRANSFORM):
-                batches = list(
-                    self._threads.map(
-                        lambda copy, *of: copy.make(*of, first_frame), copies, repeat(frames), repeat(grey)
-                    )
-                )
-            for place, pixels in enumerate(batches):
-                with self._stages.measure(Stage.ENCODE):
-                    contents = list(self._threads.map(encode_image, pixels, encodings))
+            made = self._threads.map(self._made, copies, repeat(frames), repeat(grey), repeat(first_frame))
+            for place, pixels in enumerate(list(made)):
+                contents = list(self._threads.map(self._encoded, pixels, encodings))
                 tables[place] = _with_images(tables[place], camera.key, contents)
             self._on_frames(len(frames) * len(copies))
         for label in self._labels:
@@ -157,9 +151,18 @@ class EpisodeImages:
         contents = image_contents(rows, camera.key, first_frame)
 
         def decoded(frame: int, content: bytes) -> DecodedImage:
-            return decode_image_of(camera, frame, content, self._cameras[camera])
+            with self._stages.measure(Stage.DECODE):
+                return decode_image_of(camera, frame, content, self._cameras[camera])
 
         return list(self._threads.map(decoded, range(first_frame, first_frame + len(contents)), contents))
+
+    def _made(self, copy: "_Copy", frames: torch.Tensor, grey: torch.Tensor, first_frame: int) -> torch.Tensor:
+        with self._stages.measure(Stage.TRANSFORM):
+            return copy.make(frames, grey, first_frame)
+
+    def _encoded(self, pixels: torch.Tensor, encoding: ImageEncoding) -> bytes:
+        with self._stages.measure(Stage.ENCODE):
+            return encode_image(pixels, encoding)
 
 
 class _Copy:
