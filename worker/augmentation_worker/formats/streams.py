@@ -3,6 +3,19 @@
 from collections.abc import Iterable
 
 from augmentation_api.status import MOST_CAMERAS, MOST_STREAMS, StreamStatus
+from augmentation_worker.media.images.header import ImageHeader
+
+
+def image_stream(header: ImageHeader, bytes_per_frame: int) -> StreamStatus:
+    """A camera or column whose frames are images like this one in the rows.
+
+    Args:
+        header: of one of them.
+        bytes_per_frame: of the rows, shared among all cameras: rows hold little else, and how much each camera takes of
+            them their files do not say.
+    """
+    codec = header.format.value.lower()
+    return StreamStatus(codec=codec, height=header.height, width=header.width, bytes_per_frame=bytes_per_frame)
 
 
 def stream_status(cameras: Iterable[StreamStatus]) -> list[StreamStatus] | None:

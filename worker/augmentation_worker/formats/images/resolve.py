@@ -24,7 +24,7 @@ from augmentation_worker.formats.images.planner import make_plan
 from augmentation_worker.formats.masks import check_masks, mask_warnings
 from augmentation_worker.formats.port import Resolution
 from augmentation_worker.formats.splits import check_splits, nothing_selected, splits_status
-from augmentation_worker.formats.streams import stream_status
+from augmentation_worker.formats.streams import image_stream, stream_status
 from augmentation_worker.storage.port import SourceDataset
 
 _MOST_COLUMNS_LISTED = 20
@@ -72,13 +72,8 @@ def _streams(
     headers = {look.column: look.header for look in reversed(selected_looks(spec, dataset)) if look.header is not None}
     if not all(column in headers for column in plan.columns):
         return None
-    # Rows hold little else, and how much each column takes of them their files do not say.
     size = sum(map(source.size, dataset.data_paths)) // max(1, dataset.rows * len(dataset.columns))
-    found = (headers[column] for column in plan.columns)
-    return stream_status(
-        StreamStatus(codec=header.format.value.lower(), height=header.height, width=header.width, bytes_per_frame=size)
-        for header in found
-    )
+    return stream_status(image_stream(headers[column], size) for column in plan.columns)
 
 
 def checked_plan(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from augmentation_api.status import StreamStatus
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.formats.lerobot.metadata import DatasetMetadata
+from augmentation_worker.formats.streams import image_stream
 from augmentation_worker.storage.port import SourceDataset
 
 
@@ -15,10 +16,4 @@ def image_streams(
     images = sum(map(source.size, metadata.data_paths)) // max(1, metadata.info.total_frames * len(cameras))
     for camera in cameras:
         if (header := metadata.example_images.get(camera.key)) is not None:
-            yield StreamStatus(
-                codec=header.format.value.lower(),
-                height=header.height,
-                width=header.width,
-                # Rows hold little else, and how much each camera takes of them their files do not say.
-                bytes_per_frame=images,
-            )
+            yield image_stream(header, images)
