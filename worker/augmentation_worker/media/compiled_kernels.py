@@ -35,8 +35,7 @@ _KINDS = {
     TransformName.BACKGROUND: ("color",),
 }
 """Of transforms that have a kernel for each kind."""
-_SIZES = ((8, 8), (5, 7))
-"""Height and width, pixels: lookup tables have one kernel for an even number of pixels, and one for an odd number."""
+_HEIGHT, _WIDTH = 8, 8
 
 Signatures = dict[tuple[str, str], list[Any]]
 """By module and name of a kernel, the types for which it is compiled."""
@@ -44,21 +43,20 @@ Signatures = dict[tuple[str, str], list[Any]]
 
 def run_all_kernels() -> Signatures:
     """Run all that uses kernels on a few pixels. Returns which of them this process has compiled, or loaded, so far."""
-    for height, width in _SIZES:
-        frames = torch.zeros((1, 3, height, width), dtype=torch.uint8)
-        ImageStatisticsCollector(1).add(frames, 0)
-        for name in TransformName:
-            for kind in _KINDS.get(name, (None,)):
-                asked = {"transforms": [name], **({name.value: {"kind": kind}} if kind else {})}
-                pipeline = sample_pipeline(
-                    Augmentation.model_validate(asked),
-                    camera="any",
-                    episode=0,
-                    copy=0,
-                    episode_mean=(0.5, 0.5, 0.5),
-                    masks=lambda first, count, height, width: np.full((count, height, width), 255, np.uint8),
-                )
-                pipeline(frames, 0)
+    frames = torch.zeros((1, 3, _HEIGHT, _WIDTH), dtype=torch.uint8)
+    ImageStatisticsCollector(1).add(frames, 0)
+    for name in TransformName:
+        for kind in _KINDS.get(name, (None,)):
+            asked = {"transforms": [name], **({name.value: {"kind": kind}} if kind else {})}
+            pipeline = sample_pipeline(
+                Augmentation.model_validate(asked),
+                camera="any",
+                episode=0,
+                copy=0,
+                episode_mean=(0.5, 0.5, 0.5),
+                masks=lambda first, count, height, width: np.full((count, height, width), 255, np.uint8),
+            )
+            pipeline(frames, 0)
     _convert_colors()
     return {(module, name): kernel.signatures for module, name, kernel in _dispatchers() if kernel.signatures}
 

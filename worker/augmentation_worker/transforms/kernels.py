@@ -7,6 +7,7 @@ in the module of the transform that uses it. They release the GIL: every copy of
 import numpy as np
 
 from augmentation_worker.transforms.kernel_target import kernel_compiler
+from augmentation_worker.transforms.vector_lookup import look_up_bytes
 
 # Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, table 2 and section 3.
 PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -105,17 +106,24 @@ def add_noise(frames, result, key0, key1, first_frame, table, strength):
 
 
 @_compiled
-def look_up(frames, result, tables):
-    """What becomes of each value of frames [N, 3, size] uint8 or uint16 by the table of its channel, [3, 256 or 65536].
+def look_up(frames, result, tables, tables_of_pairs):
+    """What becomes of each value of frames [N, 3, size] uint8 by the table [256] uint8 of its channel.
 
-    Of uint16: pairs of 8-bit values are looked up together, which takes half as long.
+    By vectors, or else by the uint16 tables of pairs of values [3, 65536], which takes half as long as one by one; they
+    may be empty, [3, 0], and have to be where a size is odd.
     """
     count, channels, size = frames.shape
     for index in range(count):
         for channel in range(channels):
             source, target, table = frames[index, channel], result[index, channel], tables[channel]
-            for j in range(size):
-                target[j] = table[source[j]]
+            of_pairs = tables_of_pairs[channel]
+            if len(of_pairs):
+                pairs, changed = source.view(np.uint16), target.view(np.uint16)
+                for j in range(size // 2):
+                    changed[j] = of_pairs[pairs[j]]
+            else:
+                for j in range(look_up_bytes(source, target, table), size):
+                    target[j] = table[source[j]]
 
 
 @_compiled

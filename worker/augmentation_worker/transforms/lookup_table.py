@@ -8,9 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.vector_lookup import has_vector_lookup
 
 CHANNELS = 3
 LEVELS = 256
+_NO_PAIRS = np.empty((CHANNELS, 0), np.uint16)
 
 ROUNDING_MARGIN = 1e-9
 """Added before rounding, in units of the 0..255 scale: a value that is exactly a half in theory rounds up even where
@@ -65,10 +67,8 @@ class LookupTable:
         if frames.device.type == "cpu":
             values = frames.contiguous().numpy().reshape(-1, CHANNELS, frames.shape[-2] * frames.shape[-1])
             result = np.empty_like(values)
-            if values.shape[-1] % 2:
-                kernels.look_up(values, result, self.values)
-            else:
-                kernels.look_up(values.view(np.uint16), result.view(np.uint16), self._of_pairs)
+            one_by_one = has_vector_lookup() or values.shape[-1] % 2
+            kernels.look_up(values, result, self.values, _NO_PAIRS if one_by_one else self._of_pairs)
             return torch.from_numpy(result).view(frames.shape)
         offsets = torch.arange(0, CHANNELS * LEVELS, LEVELS, dtype=torch.int32, device=frames.device)
         table = torch.from_numpy(self.values).to(frames.device).flatten()
