@@ -143,6 +143,42 @@ async def test_invalid_fact_names_its_parameter(http: httpx.AsyncClient, query: 
     assert query.partition("=")[0] in answer.text
 
 
+@pytest.mark.parametrize(
+    ("query", "fix"),
+    [
+        ("estimate=true", "add dry_run=true: without it this request creates a job"),
+        ("source_frames=3", "add dry_run=true and estimate=true"),
+        ("dry_run=true&source_cameras=2", "add dry_run=true and estimate=true"),
+        ("dry_run=true&estimate=true&source_frames=3&source_width=4", "add source_height"),
+        ("dry_run=true&estimate=true&source_codec=h265", "has to be av1, h264, hevc, png or jpeg"),
+    ],
+)
+async def test_query_that_gives_no_estimate_creates_nothing_and_says_the_fix(
+    http: httpx.AsyncClient, kube: InMemoryKube, query: str, fix: str
+) -> None:
+    answer = await http.post(f"/v1/augmentation?{query}", json=BODY)
+    assert answer.status_code == 422
+    assert fix in answer.text
+    assert writes(kube) == []
+
+
+async def test_images_are_taken_to_be_larger_than_frames_of_videos(http: httpx.AsyncClient) -> None:
+    sizes = [
+        (await asked(http, f"{STATED}&source_codec={codec}"))["estimate"]["bytes"] for codec in ("av1", "jpeg", "png")
+    ]
+    assert sizes[0] * 4 < sizes[1] < sizes[2] / 3
+
+
+async def test_encoding_that_the_sources_codec_has_not_gets_no_estimate(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    read(view)
+    answer = await asked(http, video_preset="veryfast")
+    assert answer["estimate"] is None
+    assert "video_preset is veryfast, but videos become av1: use 0 to 13" in answer["estimate_missing"]
+    assert (await asked(http, video_preset="veryfast", video_codec="h264"))["estimate"] is not None
+
+
 async def test_without_a_class_that_can_be_read_there_is_no_estimate(
     http: httpx.AsyncClient, view: ClusterView
 ) -> None:

@@ -1,5 +1,8 @@
 """What a job would take: a part of the answer to a dry run."""
 
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -9,13 +12,35 @@ from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
 from augmentation_api.estimate import FIGURES, NodeEstimate, estimate
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.status import MAX_COUNT, MAX_SIDE, MOST_CAMERAS, SourceStatus, StreamStatus
-from augmentation_api.vocabulary import AugmentationType
+from augmentation_api.video_output import CODEC_PRESETS
+from augmentation_api.vocabulary import AugmentationType, VideoCodec
 from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.gateway import Gateway
 from augmentation_gateway.jobs.known_source import KnownSource, known_source
+from augmentation_gateway.problem import FieldProblem, invalid
 
-TYPICAL_KIBIBYTES: Final = 15.0
-"""Per megapixel of a frame as AV1 with LeRobot's defaults, of simulated and real footage; see figures.json."""
+
+class SourceCodec(StrEnum):
+    """How frames are stored: the codecs and images whose cost was measured."""
+
+    AV1 = "av1"
+    H264 = "h264"
+    HEVC = "hevc"
+    PNG = "png"
+    JPEG = "jpeg"
+
+
+TYPICAL_KIBIBYTES: Final[Mapping[SourceCodec, float]] = MappingProxyType(
+    {
+        SourceCodec.AV1: 15.0,
+        SourceCodec.H264: 16.0,
+        SourceCodec.HEVC: 9.0,
+        SourceCodec.PNG: 400.0,
+        SourceCodec.JPEG: 90.0,
+    }
+)
+"""Per megapixel of a frame: means of a camera's, PushT's and generated footage (benchmarks/footage.py), videos with
+LeRobot's distance of key frames as in benchmarks/codecs.py, JPEG at quality 90."""
 _READ_IT: Final = (
     "No job or preview that this key sees has read {dataset} for what this request selects. POST /v1/previews with the "
     "same body does, in seconds, and starts nothing else: then ask again. Or say what the dataset is: source_frames, "
@@ -43,21 +68,33 @@ class CreateQuery(BaseModel):
     source_cameras: int = Field(1, ge=1, le=MOST_CAMERAS, description="For an estimate: number of augmented cameras")
     source_height: int | None = Field(None, ge=1, le=MAX_SIDE, description="For an estimate: height of a frame, pixels")
     source_width: int | None = Field(None, ge=1, le=MAX_SIDE, description="For an estimate: width of a frame, pixels")
-    source_codec: str = Field(
-        "av1", max_length=32, description="For an estimate: av1, h264 or hevc; png or jpeg for images"
+    source_codec: SourceCodec = Field(
+        SourceCodec.AV1,
+        description="For an estimate: of the videos, or png or jpeg for images; of another, the nearest",
     )
     source_bytes_per_frame: int | None = Field(
         None, ge=1, le=MAX_COUNT, description="For an estimate: bytes of a stored frame; typical ones by default"
     )
 
+    def check(self) -> None:
+        """Check that what is said of an estimate leads to one. Raises Problem: 422."""
+        stated = sorted(name for name in self.model_fields_set if name.startswith("source_"))
+        if self.estimate and not self.dry_run:
+            raise _unusable("estimate", "is of a dry run", "add dry_run=true: without it this request creates a job")
+        if stated and not self.estimate:
+            raise _unusable(stated[0], "is for an estimate", "add dry_run=true and estimate=true, or leave it out")
+        needed = ("source_frames", "source_height", "source_width")
+        if stated and (missing := [name for name in needed if getattr(self, name) is None]):
+            raise _unusable(stated[0], "alone does not describe a dataset", f"add {' and '.join(missing)}")
+
     def stated_source(self) -> KnownSource | None:
         """The source as the query describes it; None if it does not."""
         if self.source_frames is None or self.source_height is None or self.source_width is None:
             return None
-        typical = TYPICAL_KIBIBYTES * 1024 * self.source_height * self.source_width / 1e6
+        typical = TYPICAL_KIBIBYTES[self.source_codec] * 1024 * self.source_height * self.source_width / 1e6
         stream = StreamStatus(
             cameras=self.source_cameras,
-            codec=self.source_codec,
+            codec=self.source_codec.value,
             height=self.source_height,
             width=self.source_width,
             bytes_per_frame=round(typical) if self.source_bytes_per_frame is None else self.source_bytes_per_frame,
@@ -116,10 +153,10 @@ async def estimate_of(
     except ValidationError:
         return None, f"The AugmentationClass {runs_as.name} is invalid: have the administrator correct it."
     known = query.stated_source() or await known_source(gateway, key, spec)
-    if known is None:
-        return None, _READ_IT.format(dataset=_name_of(spec))
-    found = estimate(spec, known.source, of_class, FIGURES)
-    if found is None:
+    if known is not None and (refused := _refused_encoding(spec, known.source)) is not None:
+        return None, f"The job would fail when its source is read: {refused}."
+    found = estimate(spec, known.source, of_class, FIGURES) if known is not None else None
+    if known is None or found is None:
         return None, _READ_IT.format(dataset=_name_of(spec))
     return EstimateView(
         class_name=runs_as.name,
@@ -134,6 +171,21 @@ async def estimate_of(
         if known.assumes_equal_episodes
         else None,
     ), None
+
+
+def _unusable(name: str, cause: str, fix: str) -> Exception:
+    return invalid([FieldProblem(("query", name), name, f"{name} {cause}", fix)])
+
+
+def _refused_encoding(spec: AugmentationJobSpec, source: SourceStatus) -> str | None:
+    """What the source's codec, which copies keep, has not of what the request asks for; None if it has all."""
+    for stream in source.streams or ():
+        if stream.codec in CODEC_PRESETS and spec.output.video.named_codec is None:
+            try:
+                spec.output.video.check(VideoCodec(stream.codec))
+            except ValueError as error:
+                return f"video_{error}"
+    return None
 
 
 def _node_view(node: NodeEstimate) -> NodeEstimateView:

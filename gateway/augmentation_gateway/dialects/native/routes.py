@@ -75,6 +75,7 @@ async def create(
     Applies deterministic transforms (lighting, noise, blur, occlusion and more) to a HuggingFace dataset and
     uploads the augmented result. The GPU instance is auto-selected based on the augmentation type.
     """
+    query.check()
     if query.dry_run:
         spec = to_job_spec(body)
         manifest = await try_job(gateway, key, spec)
