@@ -444,14 +444,18 @@ def main() -> None:
     columns = ["", "s measured", "s by the model", "ratio", "KiB measured", "ratio"]
     published = document.Figures(
         title="What a job will take: the model against what was measured",
-        what="Whole episodes as the worker makes them, by processor time. "
-        f"A core of this machine has a relative speed of {speed:.2f}.",
-        command=COMMAND,
+        what="Whole episodes as the worker makes them, by processor time, with the model of what a frame costs. "
+        + (
+            "The model's figures are of the same run: by definition a core of this machine has a relative speed of 1."
+            if options.write
+            else f"A core of this machine has a relative speed of {speed:.2f}."
+        ),
+        command=COMMAND + (" --write" if options.write else ""),
         tables=[document.Table(f"{usable_cores()} cores", columns, rows)],
     )
     published.print()
     published.write("estimate")
-    print(f"relativeSpeed of this machine's cores: {speed:.2f}")
+    print(f"relativeSpeed of this machine's cores, by the figures so far: {speed:.2f}")
     if options.write:
         STORED.write_text(_encoded(replace(figures, measurements=tuple(measurements))))
         print(f"written: {STORED.relative_to(document.CHECKOUT)}")

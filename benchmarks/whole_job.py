@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from rich.console import Console
 
+from augmentation_worker.media.cores import usable_cores
 from benchmarks.cluster_job import PARTS, JobTimes, have_images, open_user, upload
 from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
 from benchmarks.generated_datasets import CAMERAS, HEIGHT, WIDTH, make_episodes
@@ -50,11 +51,22 @@ def estimate_of(user: User, fields: Json) -> str:
         tried = gateway.post("/v1/augmentation", params={"dry_run": True, "estimate": True}, json=fields).json()
     if (found := tried.get("estimate")) is None:
         return f"There was no estimate: {tried.get('estimate_missing', tried)}"
+    return estimate_text(found, usable_cores())
+
+
+def estimate_text(found: Json, cores: int) -> str:
+    """An estimate as a sentence: as the gateway gives it, and with the cores that this one node has for all pods.
+
+    The gateway knows what pods may use and request of a node of their own; how many of them share one it cannot know.
+    """
     node = found["nodes"][0]
     fastest, slowest = 60 * node["minutes"], 60 * (node["minutes_at_most"] or node["minutes"])
+    of_pod, shared = found["processor_seconds"] / node["pods"], min(node["cores"], cores / node["pods"])
+    here = fastest + of_pod * (1 / shared - 1 / node["cores"])
     return (
         f"Before the job, the gateway's estimate was {fastest:.0f} s if each pod had {node['cores']:g} cores, and "
-        f"{slowest:.0f} s with the cores that they request; {found['bytes'] / 2**20:.0f} MiB."
+        f"{slowest:.0f} s with no more than the cores that they request. They shared {cores} cores, with which it is "
+        f"{here:.0f} s; {found['bytes'] / 2**20:.0f} MiB."
     )
 
 
