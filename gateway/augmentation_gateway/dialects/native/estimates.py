@@ -124,7 +124,7 @@ class NodeEstimateView(BaseModel):
 
 
 class EstimateView(BaseModel):
-    """What the job would take. Measured jobs took within 30 % of it."""
+    """What the job would take. Measured jobs took within 30 % of the time on as many cores; bytes are rougher."""
 
     class_name: str = Field(description="AugmentationClass that the job would run as")
     frames: int = Field(description="Augmented frames, one for all cameras together, as progress counts them")
