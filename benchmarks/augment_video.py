@@ -43,13 +43,13 @@ from augmentation_worker.media.video.copy_writer import BATCHES_AHEAD
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
-from augmentation_worker.media.video.episode import encode_copies
+from augmentation_worker.media.video.episode import encode_copies, frames_per_batch
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from benchmarks.figures import Cell, Figures, Table
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
-BATCH = 16
+BATCH = frames_per_batch(WIDTH, HEIGHT)
 FLOOR = "floor: decode, encode the four's frames"
 FOUR = (TransformName.LIGHTING, TransformName.NOISE, TransformName.BLUR, TransformName.OCCLUSION)
 ENCODINGS = {
@@ -260,9 +260,7 @@ def whole_episodes(
     lighting, stacked = pipelines(copies, TransformName.LIGHTING), pipelines(copies, *FOUR)
 
     def worker(pipelines: Sequence[EpisodeTransform]) -> object:
-        encoded = encode_copies(
-            segment, pipelines, folder / "copies", encoding, device=torch.device("cpu"), batch_size=BATCH
-        )
+        encoded = encode_copies(segment, pipelines, folder / "copies", encoding, device=torch.device("cpu"))
         with JoinedVideo(folder / "made.mp4", segment.fps) as joined:
             for copy in encoded.copies:
                 joined.append(copy.path, copy.frames)

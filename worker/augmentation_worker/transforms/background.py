@@ -16,6 +16,7 @@ from augmentation_worker.transforms import kernels
 from augmentation_worker.transforms.blur import BlurParameters
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
+from augmentation_worker.transforms.once_per_size import OncePerSize
 
 KINDS, IMAGES = ("color", "noise"), "images"
 KEPT = 255
@@ -118,7 +119,7 @@ class Background(KeyedTransform):
         return True
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """`background` (BackgroundParameters), `behind` (Behind); `mask`, if one is passed in.
+        """`background` (BackgroundParameters), `behind` (its pixels by size); `mask`, if one is passed in.
 
         Sampled in the order kind, softness, colour, key, image, left, top; all of them, always.
         """
@@ -137,7 +138,7 @@ class Background(KeyedTransform):
         background = BackgroundParameters(kind, softness, (red, green, blue), key, image, left, top, covering)
         masks = [kept_by(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
         passed = {"mask": masks[0]} if masks else {}
-        return {"background": background, "behind": Behind(background.pixels), **passed}
+        return {"background": background, "behind": OncePerSize(background.pixels), **passed}
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
@@ -161,21 +162,6 @@ class Background(KeyedTransform):
         if background.kind == IMAGES:
             what = {"image": background.image}
         return {"kind": background.kind, **what, "softness_sigma_pixels": background.softness}
-
-
-class Behind:
-    """Pixels behind an episode, made once for each size of frames: batches of one episode come from several threads."""
-
-    def __init__(self, make: Callable[[int, int], NDArray[np.uint8]]) -> None:
-        self._make = make
-        self._made: dict[tuple[int, int], NDArray[np.uint8]] = {}
-
-    def __call__(self, height: int, width: int) -> NDArray[np.uint8]:
-        """uint8 [3, height, width]; not to be changed."""
-        made = self._made.get((height, width))
-        if made is None:
-            made = self._made[height, width] = self._make(height, width)
-        return made
 
 
 def kept_by(mask: tv_tensors.Mask) -> NDArray[np.uint8]:

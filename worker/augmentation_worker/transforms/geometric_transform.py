@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +15,7 @@ from augmentation_worker.transforms.drift import Drift
 from augmentation_worker.transforms.homography import IDENTITY, Homography, product
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Interval, KeyedTransform, check_frames
+from augmentation_worker.transforms.once_per_size import OncePerSize
 from augmentation_worker.transforms.resampler import EDGE, Resampling
 
 
@@ -101,6 +103,10 @@ class Geometry:
         """Whether it is the same for all frames of an episode."""
         return not any(transform.drift for transform, _ in self.steps)
 
+    @cached_property
+    def _of_all_frames(self) -> OncePerSize[Resampling]:
+        return OncePerSize(partial(self.resampling, 0))
+
     def resampling(self, frame: int, height: int, width: int) -> Resampling:
         """What happens to one frame of the episode."""
         whole: Homography = IDENTITY
@@ -112,19 +118,23 @@ class Geometry:
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         """Frames uint8 [N, 3, H, W], resampled once; `first_frame` in params as in KeyedTransform.apply."""
         height, width = frames.shape[-2:]
-        first = params.get("first_frame", 0)
         if self.is_constant:
-            return self.resampling(first, height, width)(frames)
-        return torch.cat(
-            [self.resampling(first + index, height, width)(frames[index : index + 1]) for index in range(len(frames))]
-        )
+            return self._of_all_frames(height, width)(frames)
+        first = params.get("first_frame", 0)
+        result = torch.empty_like(frames, memory_format=torch.contiguous_format)
+        for index in range(len(frames)):
+            only = slice(index, index + 1)
+            self.resampling(first + index, height, width).write(frames[only], result[only])
+        return result
 
     def follow(self, values: np.ndarray, frame: int, black: int = 0) -> np.ndarray:
         """Labels or depths [..., H, W] of one frame of the episode, none mixed with another.
 
         `black` is what a black border shows.
         """
-        return self.resampling(frame, *values.shape[-2:]).nearest(values, black)
+        height, width = values.shape[-2:]
+        resampling = self._of_all_frames(height, width) if self.is_constant else self.resampling(frame, height, width)
+        return resampling.nearest(values, black)
 
     def follow_all(self, values: np.ndarray, first_frame: int, black: int = 0) -> np.ndarray:
         """Labels [N, H, W] of consecutive frames, from the frame of the episode with this number on."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from augmentation_api import transforms as spec
 from augmentation_worker.transforms.background import kept_by
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
+from augmentation_worker.transforms.once_per_size import OncePerSize
 
 KINDS = ("solid", "mean", "noise")
 AVOID_MASK, ON_MASK = "avoidMask", "onMask"
@@ -73,6 +75,11 @@ class OcclusionParameters:
     kind: str
     patches: tuple[Patch, ...]
     mean_color: tuple[int, int, int]
+
+    @cached_property
+    def fillings(self) -> tuple[OncePerSize[NDArray[np.uint8]], ...]:
+        """What each patch shows, by its height and width."""
+        return tuple(OncePerSize(partial(self.filling, patch)) for patch in self.patches)
 
     def filling(self, patch: Patch, height: int, width: int) -> NDArray[np.uint8]:
         """uint8 [3, height, width] or [3, 1, 1]: what the patch shows."""
@@ -135,7 +142,9 @@ class Occlusion(KeyedTransform):
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        return self.apply_in_place(frames.clone(memory_format=torch.contiguous_format), params)
+        if frames.device.type != "cpu":
+            return self.apply_in_place(frames.clone(memory_format=torch.contiguous_format), params)
+        return self.apply_in_place(torch.from_numpy(frames.numpy().copy()), params)
 
     @override
     def apply_in_place(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
@@ -162,9 +171,9 @@ class Occlusion(KeyedTransform):
         """
         occlusion: OcclusionParameters = params["occlusion"]
         first_mask = self.mask_of(params)[0] if self.needs_first_mask else None
-        for patch in occlusion.patches:
+        for patch, filling in zip(occlusion.patches, occlusion.fillings, strict=True):
             rows, columns = patch.box(height, width) if first_mask is None else patch.box_on(first_mask)
-            yield rows, columns, occlusion.filling(patch, rows.stop - rows.start, columns.stop - columns.start)
+            yield rows, columns, filling(rows.stop - rows.start, columns.stop - columns.start)
 
     def mask_of(self, params: dict[str, Any]) -> NDArray[np.uint8]:
         """The mask that places or hides the patches, of all frames or of the first. ValueError if none was passed."""

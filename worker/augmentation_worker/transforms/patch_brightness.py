@@ -1,6 +1,7 @@
 """Patch brightness: soft patches of the scene are darker or brighter, and stand still over an episode."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from augmentation_api import transforms as spec
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 from augmentation_worker.transforms.mask import fixed_point, multiply
+from augmentation_worker.transforms.once_per_size import OncePerSize
 
 _DEFAULTS = spec.PatchBrightness()
 
@@ -36,6 +38,24 @@ class BrightnessPatch:
         across = np.exp(-((_places(width) - self.left) ** 2) / (2 * self.sigma**2))
         down = np.exp(-((_places(height) - self.top) ** 2) / (2 * self.sigma**2))
         return 1 + (self.factor - 1) * np.multiply.outer(down, across)
+
+
+@dataclass(frozen=True)
+class BrightnessPatches:
+    """The patches sampled for one copy of an episode."""
+
+    patches: tuple[BrightnessPatch, ...]
+
+    @cached_property
+    def factors(self) -> OncePerSize[NDArray[np.int32]]:
+        """By height and width, int32 [height, width]: what each pixel is multiplied by; 65536 is one."""
+        return OncePerSize(self._mask)
+
+    def _mask(self, height: int, width: int) -> NDArray[np.int32]:
+        factors = np.ones((height, width))
+        for patch in self.patches:
+            factors *= patch.factors(height, width)
+        return fixed_point(factors)
 
 
 def _places(count: int) -> NDArray[np.float64]:
@@ -66,24 +86,17 @@ class PatchBrightness(KeyedTransform):
         self.factor = factor
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """`patches` (of BrightnessPatch). Sampled: their number; then per patch its left, top, sigma and factor."""
+        """`patches` (BrightnessPatches). Sampled: their number; then per patch its left, top, sigma and factor."""
         count = self._integer(*self.patches)
-        return {"patches": tuple(self._patch() for _ in range(count))}
+        return {"patches": BrightnessPatches(tuple(self._patch() for _ in range(count)))}
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        return multiply(frames, self.mask(params, *frames.shape[-2:]))
-
-    def mask(self, params: dict[str, Any], height: int, width: int) -> NDArray[np.int32]:
-        """int32 [height, width]: what each pixel is multiplied by; 65536 is one."""
-        factors = np.ones((height, width))
-        for patch in params["patches"]:
-            factors *= patch.factors(height, width)
-        return fixed_point(factors)
+        return multiply(frames, params["patches"].factors(*frames.shape[-2:]))
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:
-        patches: tuple[BrightnessPatch, ...] = params["patches"]
+        patches: tuple[BrightnessPatch, ...] = params["patches"].patches
         factors = [patch.factor for patch in patches]
         return {"patches": len(patches), "darkest_factor": min(factors), "brightest_factor": max(factors)}
 

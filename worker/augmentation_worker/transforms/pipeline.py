@@ -80,7 +80,7 @@ class EpisodeTransform:
             uint8 [N, 3, H, W] on the same device. The same pixels however the episode is cut into batches.
         """
         if frames.device.type != "cpu" and has_triton():
-            return self._fused(frames, first_frame)[0]
+            return self._of_gpu(frames, first_frame)[0]
         made: torch.Tensor | None = None
         for transform, params in self.steps_of(frames, first_frame):
             if made is not None and isinstance(transform, KeyedTransform):
@@ -90,7 +90,7 @@ class EpisodeTransform:
         return frames if made is None else made
 
     @cached_property
-    def _fused(self) -> "FusedCopies":
+    def _of_gpu(self) -> "FusedCopies":
         # Imported where frames lie on a card, and only there.
         module = import_module(f"{__package__}.cuda.fused_copies")
         return cast("FusedCopies", module.FusedCopies([self]))
@@ -101,11 +101,15 @@ class EpisodeTransform:
         Arguments as of a call.
         """
         masks = self._masks(frames, first_frame)
-        for transform, params in fused([(transform, dict(params)) for _, transform, params in self.steps]):
+        for transform, params in self._fused_steps:
             read = {name: mask for name, (mask, _) in masks.items()}
             yield transform, {**params, **read, "first_frame": first_frame}
             if isinstance(transform, Geometry):
                 masks = {name: (transform.follow_all(mask, frame), frame) for name, (mask, frame) in masks.items()}
+
+    @cached_property
+    def _fused_steps(self) -> list[Step]:
+        return fused([(transform, dict(params)) for _, transform, params in self.steps])
 
     def _masks(self, frames: torch.Tensor, first_frame: int) -> dict[str, tuple[NDArray[np.uint8], int]]:
         """The masks that the steps need, by the name that they have in params, each with the number of its first frame.

@@ -7,7 +7,7 @@ Pillow's and torchvision's resizing with anti-aliasing.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from math import ceil, floor, sqrt
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from augmentation_worker.transforms import resampler_kernels as kernels
 from augmentation_worker.transforms.homography import FIXED_BITS, Homography, fixed_point, normalized
+from augmentation_worker.transforms.once_per_size import OncePerSize
 
 EDGE, BLACK = "edge", "black"
 """What lies outside of the source: its border pixels, repeated; or black."""
@@ -59,16 +60,25 @@ class Resampling:
 
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
         """Frames uint8 [N, C, H, W], resampled; the input is left as it is."""
-        if self.changes_nothing:
-            return frames.clone(memory_format=torch.contiguous_format)
+        result = torch.empty_like(frames, memory_format=torch.contiguous_format)
+        self.write(frames, result)
+        return result
+
+    def write(self, frames: torch.Tensor, result: torch.Tensor) -> None:
+        """The same, into a contiguous tensor of the same shape."""
         if frames.device.type != "cpu":
-            return resample_in_torch(frames, self)
-        values = frames.contiguous().numpy()
-        result = np.empty_like(values)
-        height, width = frames.shape[-2:]
-        columns, rows = self._locate(height, width, _PLACE - self.reach_x, _PLACE - self.reach_y)
-        kernels.resample(values, result, columns, rows, tent(self.reach_x), tent(self.reach_y), self.border == BLACK)
-        return torch.from_numpy(result)
+            result.copy_(frames if self.changes_nothing else resample_in_torch(frames, self))
+            return
+        # By numpy: torch would divide a copy among threads, which wait for each other by spinning.
+        values, target = frames.numpy(), result.numpy()
+        if self.changes_nothing:
+            target[:] = values
+            return
+        columns, rows = self._first_taps(*values.shape[-2:])
+        weights_x, weights_y = tent(self.reach_x), tent(self.reach_y)
+        kernels.resample(
+            np.ascontiguousarray(values), target, columns, rows, weights_x, weights_y, self.border == BLACK
+        )
 
     def nearest(self, values: NDArray[Any], black: int = 0) -> NDArray[Any]:
         """Arrays [..., H, W] of labels or depths: of each place the nearest value, none mixed; `black` beyond BLACK."""
@@ -81,6 +91,10 @@ class Resampling:
         if self.border == BLACK:
             result[..., (rows < 0) | (rows >= height) | (columns < 0) | (columns >= width)] = black
         return result
+
+    @cached_property
+    def _first_taps(self) -> OncePerSize[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+        return OncePerSize(partial(self._locate, add_x=_PLACE - self.reach_x, add_y=_PLACE - self.reach_y))
 
     def _locate(self, height: int, width: int, add_x: int, add_y: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         columns, rows = np.empty((height, width), np.int32), np.empty((height, width), np.int32)

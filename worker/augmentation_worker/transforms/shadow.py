@@ -1,6 +1,7 @@
 """Shadow: a part of the scene is darker, behind a straight soft edge that stands still over an episode."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import cos, radians, sin
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from augmentation_worker.transforms import kernels
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 from augmentation_worker.transforms.mask import multiply
+from augmentation_worker.transforms.once_per_size import OncePerSize
 
 _DEFAULTS = spec.Shadow()
 _MIDDLE = (0.2, 0.8)
@@ -36,6 +38,11 @@ class ShadowParameters:
     angle_degrees: float
     left: float
     top: float
+
+    @cached_property
+    def factors(self) -> OncePerSize[NDArray[np.int32]]:
+        """The mask by height and width."""
+        return OncePerSize(self.mask)
 
     def mask(self, height: int, width: int) -> NDArray[np.int32]:
         """int32 [height, width]: what each pixel is multiplied by; 65536 is one.
@@ -91,7 +98,7 @@ class Shadow(KeyedTransform):
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        return multiply(frames, params["shadow"].mask(*frames.shape[-2:]))
+        return multiply(frames, params["shadow"].factors(*frames.shape[-2:]))
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from augmentation_worker.transforms.mask import BRIGHTEST, fixed_point, multiply, multiply_in_torch
-from augmentation_worker.transforms.patch_brightness import BrightnessPatch, PatchBrightness
+from augmentation_worker.transforms.patch_brightness import BrightnessPatch, BrightnessPatches, PatchBrightness
 
 PATCHES = (BrightnessPatch(0.2, 0.7, 0.1, 0.4), BrightnessPatch(0.5, 0.5, 0.25, 1.6), BrightnessPatch(1, 0, 0.05, 1.2))
 
@@ -18,14 +18,14 @@ def test_it_is_lerobots_gaussian_patch_brightness(photo: torch.Tensor) -> None:
         distance = (rows - patch.top) ** 2 + (columns - patch.left) ** 2
         mask *= 1 + (patch.factor - 1) * torch.exp(-distance / (2 * patch.sigma**2))
     theirs = (photo.double() / 255 * mask).clamp(0, 1) * 255
-    ours = PatchBrightness().transform(photo, {"patches": PATCHES})
+    ours = PatchBrightness().transform(photo, {"patches": BrightnessPatches(PATCHES)})
     assert (ours - theirs).abs().max() <= 0.51
     assert (ours == 255).sum() > (photo == 255).sum()
 
 
 def test_a_factor_of_one_is_no_patch(photo: torch.Tensor) -> None:
     patch = BrightnessPatch(0.5, 0.5, 0.2, 1.0)
-    assert torch.equal(PatchBrightness().transform(photo, {"patches": (patch,)}), photo)
+    assert torch.equal(PatchBrightness().transform(photo, {"patches": BrightnessPatches((patch,))}), photo)
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.3, 1.0, 1.7, 100.0, 1e9])

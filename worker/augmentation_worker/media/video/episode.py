@@ -22,8 +22,12 @@ from augmentation_worker.transforms.pipeline import EpisodeTransform
 
 _log = logging.getLogger(__name__)
 
-BATCH_BYTES = 16 * 2**20
-"""Bytes per batch of RGB frames: enough to keep the encoders busy, small enough for 20 copies of it in memory."""
+BATCH_BYTES = 4 * 2**20
+"""Bytes per batch of RGB frames on a CPU: what a step leaves of it in the cache, the next one finds there. Every copy
+has several of them in memory, and encoders begin with the first one."""
+
+GPU_BATCH_BYTES = 16 * 2**20
+"""The same on a GPU, which starts a kernel for each step of a batch."""
 
 MAX_BATCH_FRAMES = 64
 
@@ -90,7 +94,7 @@ def encode_copies(
         raise ValueError("an episode has at least one copy: no pipeline was passed")
     properties = probe_video(segment.path)
     stages = stages or StageClock()
-    batch_size = batch_size or max(1, min(MAX_BATCH_FRAMES, BATCH_BYTES // (3 * properties.width * properties.height)))
+    batch_size = batch_size or frames_per_batch(properties.width, properties.height, on_gpu=device.type == "cuda")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -154,6 +158,11 @@ class _CpuCopyWriter(CopyWriter):
         with self._stages.measure(Stage.ENCODE):
             self._encoder.write(frames)
         return len(frames)
+
+
+def frames_per_batch(width: int, height: int, *, on_gpu: bool = False) -> int:
+    """How many frames of this size in pixels are decoded and augmented at a time; 1 at least."""
+    return max(1, min(MAX_BATCH_FRAMES, (GPU_BATCH_BYTES if on_gpu else BATCH_BYTES) // (3 * width * height)))
 
 
 def copies_at_once(width: int, height: int) -> int:

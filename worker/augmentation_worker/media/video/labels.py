@@ -13,7 +13,7 @@ import numpy as np
 
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.media.video.encoder import VideoEncoder
-from augmentation_worker.media.video.episode import BATCH_BYTES, MAX_BATCH_FRAMES, copies_at_once
+from augmentation_worker.media.video.episode import copies_at_once, frames_per_batch
 from augmentation_worker.media.video.lossless import LosslessEncoding
 from augmentation_worker.media.video.planes import Plane, black_of, frame_of, planes_of
 from augmentation_worker.media.video.properties import VideoProperties, probe_video
@@ -96,7 +96,7 @@ def move_labels_of_episode(
 def _write(
     segment: VideoSegment, copies: "Sequence[_Copy]", properties: VideoProperties, on_batch: Callable[[], None]
 ) -> None:
-    size = max(1, min(MAX_BATCH_FRAMES, BATCH_BYTES // (3 * properties.width * properties.height)))
+    size = frames_per_batch(properties.width, properties.height)
     with ThreadPoolExecutor(len(copies), "labels") as threads:
         with ExitStack() as opened:
             for copy in copies:

@@ -88,9 +88,9 @@ def _constant(
     if isinstance(transform, HueSaturation):
         return Operation(Kind.MIX, lambda: (params["matrix"].astype(np.int32),))
     if isinstance(transform, Shadow):
-        return Operation(Kind.SCALE, lambda: (params["shadow"].mask(height, width),))
+        return Operation(Kind.SCALE, lambda: (params["shadow"].factors(height, width),))
     if isinstance(transform, PatchBrightness):
-        return Operation(Kind.SCALE, lambda: (transform.mask(params, height, width),))
+        return Operation(Kind.SCALE, lambda: (params["patches"].factors(height, width),))
     return None
 
 
