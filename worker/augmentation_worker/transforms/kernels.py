@@ -6,8 +6,9 @@ in the module of the transform that uses it. They release the GIL: every copy of
 
 import numpy as np
 
+from augmentation_worker.transforms.integer_intrinsics import add_saturated, multiply_rounded
 from augmentation_worker.transforms.kernel_target import kernel_compiler
-from augmentation_worker.transforms.vector_lookup import look_up_bytes
+from augmentation_worker.transforms.vector_lookup import look_up_bytes, look_up_steps, look_up_words
 
 # Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, table 2 and section 3.
 PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -50,59 +51,86 @@ def philox_words(key0, key1, frame, start, count, words):
 
 
 @_compiled
-def _look_up_normals(words, table, low, high, length):
-    """What the table has for the lower and the upper 16 bits of each word."""
-    for j in range(length):
+def _look_up_normals(words, table, steps, normals):
+    """What the table has for the lower and the upper 16 bits of each word [4, n]: normals [8, n]."""
+    for row in range(4):
+        if len(steps) and look_up_steps(words[row], normals[2 * row], normals[2 * row + 1], steps):
+            continue
+        _look_up_halves(words[row], table, normals[2 * row], normals[2 * row + 1])
+
+
+@_compiled
+def _look_up_halves(words, table, low, high):
+    for j in range(len(words)):
         low[j] = table[words[j] & np.uint32(0xFFFF)]
         high[j] = table[words[j] >> np.uint32(16)]
 
 
 @_compiled
-def _add_scaled(values, strength, normals, strengths, changed, length):
-    for j in range(length):
-        strengths[j] = strength[values[j]]
-    for j in range(length):
-        product = np.int32(np.int32(strengths[j] * np.int32(normals[j])) + np.int32(1 << (FRACTION_BITS - 1)))
-        noisy = np.int32(np.int32(values[j]) + np.int32(product >> np.int32(FRACTION_BITS)))
-        changed[j] = np.uint8(min(max(noisy, np.int32(0)), np.int32(255)))
+def _part(values, part, blocks, start, held):
+    """Of values [size] those that the part of the blocks from `start` on is for; fewer at the end."""
+    begin = part * blocks + start
+    return values[begin : max(begin, min(begin + held, len(values)))]
 
 
 @_compiled
-def _add(values, normals, changed, length):
-    for j in range(length):
-        noisy = np.int16(np.int16(values[j]) + np.int16(normals[j]))
-        changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
+def _add_scaled(source, target, normals, strength, strengths, blocks, start, held):
+    for part in range(VALUES_PER_BLOCK):
+        values, normal = _part(source, part, blocks, start, held), normals[part]
+        changed = _part(target, part, blocks, start, held)
+        for j in range(look_up_words(values, strengths, strength), len(values)):
+            strengths[j] = strength[values[j]]
+        for j in range(len(values)):
+            noisy = np.int16(np.int16(values[j]) + multiply_rounded(strengths[j], np.int16(normal[j])))
+            changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
 
 
 @_compiled
-def add_noise(frames, result, key0, key1, first_frame, table, strength):
+def _add(source, target, normals, blocks, start, held):
+    for part in range(VALUES_PER_BLOCK):
+        values, normal = _part(source, part, blocks, start, held), normals[part]
+        changed = _part(target, part, blocks, start, held)
+        for j in range(len(values)):
+            noisy = np.int16(np.int16(values[j]) + np.int16(normal[j]))
+            changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
+
+
+@_compiled
+def _add_bytes(source, target, normals, blocks, start, held):
+    """The same where the noise is of bytes: of values less 128, the limits of a byte are those of the result."""
+    half = np.uint8(128)
+    for part in range(VALUES_PER_BLOCK):
+        values, normal = _part(source, part, blocks, start, held), normals[part]
+        changed = _part(target, part, blocks, start, held)
+        for j in range(len(values)):
+            changed[j] = np.uint8(np.uint8(add_saturated(np.int8(values[j] ^ half), np.int8(normal[j]))) ^ half)
+
+
+@_compiled
+def add_noise(frames, result, key0, key1, first_frame, table, steps, strength):
     """Add noise to frames [N, values] uint8.
 
     table [65536] int8 or int16: the noise itself of each 16-bit random number, where strength is empty; else its
-    normal quantile, to be multiplied by strength [256] int32 of the value. A table of bytes is looked up faster. Short
-    loops of one kind each: what can be, is done by vector instructions.
+    normal quantile, to be multiplied by strength [256] int16 of the value. A table of bytes is looked up faster, and
+    by vectors faster again if there is a step table of it; else steps is empty. Short loops of one kind each: what can
+    be, is done by vector instructions.
     """
     count, size = frames.shape
     blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
-    words = np.empty((4, _BLOCKS), np.uint32)
-    low, high = np.empty(_BLOCKS, table.dtype), np.empty(_BLOCKS, table.dtype)
-    strengths = np.empty(_BLOCKS, np.int32)
+    words, normals = np.empty((4, _BLOCKS), np.uint32), np.empty((VALUES_PER_BLOCK, _BLOCKS), table.dtype)
+    strengths = np.empty(_BLOCKS, np.int16)
     for index in range(count):
         source, target = frames[index], result[index]
         for start in range(0, blocks, _BLOCKS):
             held = min(_BLOCKS, blocks - start)
             philox_words(key0, key1, np.uint32(first_frame + index), start, held, words)
-            for part in range(VALUES_PER_BLOCK):
-                if part % 2 == 0:
-                    _look_up_normals(words[part // 2], table, low, high, held)
-                normals = high if part % 2 else low
-                begin = part * blocks + start
-                length = max(0, min(held, size - begin))
-                values, changed = source[begin : begin + length], target[begin : begin + length]
-                if len(strength) == 0:
-                    _add(values, normals, changed, length)
-                else:
-                    _add_scaled(values, strength, normals, strengths, changed, length)
+            _look_up_normals(words, table, steps, normals)
+            if len(strength):
+                _add_scaled(source, target, normals, strength, strengths, blocks, start, held)
+            elif table.itemsize == 1:
+                _add_bytes(source, target, normals, blocks, start, held)
+            else:
+                _add(source, target, normals, blocks, start, held)
 
 
 @_compiled

@@ -14,12 +14,14 @@ from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
+from augmentation_worker.transforms.step_table import NO_STEPS, step_table
 
 KINDS = ("gaussian", "shot")
 _DEFAULTS = spec.Noise()
 _UNIFORM_BITS = 16
 _NORMAL_BITS, _STRENGTH_BITS = 12, 8  # of fraction; together kernels.FRACTION_BITS
 _WORD = 0xFFFFFFFF
+_TABLES = ("table", "steps", "strength")
 
 
 @cache
@@ -93,14 +95,18 @@ class Noise(KeyedTransform):
         self.shot_scale = shot_scale
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """`noise` (NoiseParameters), `table`, `strength`. Sampled in the order kind, sigma, scale, key; all, always."""
+        """`noise` (NoiseParameters), `table`, `steps`, `strength`.
+
+        Sampled in the order kind, sigma, scale, key; all, always.
+        """
         kind = self._kind(self.kind, KINDS)
         sigma, scale = self._uniform(*self.gaussian_sigma), self._uniform(*self.shot_scale)
         noise = NoiseParameters(kind, sigma, scale, self._key())
-        table = noise.table()
-        if not len(noise.strength()) and abs(table).max() <= np.iinfo(np.int8).max:
+        table, steps, strength = noise.table(), NO_STEPS, noise.strength().astype(np.int16)
+        if not len(strength) and abs(table).max() <= np.iinfo(np.int8).max:
             table = table.astype(np.int8)
-        return {"noise": noise, "table": table, "strength": noise.strength()}
+            steps = step_table(table)
+        return {"noise": noise, "table": table, "steps": steps, "strength": strength}
 
     @override
     def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
@@ -110,7 +116,7 @@ class Noise(KeyedTransform):
         values = frames.contiguous().numpy().reshape(len(frames), -1)
         result = np.empty_like(values)
         key0, key1 = np.uint32(key[0]), np.uint32(key[1])
-        kernels.add_noise(values, result, key0, key1, first_frame, params["table"], params["strength"])
+        kernels.add_noise(values, result, key0, key1, first_frame, *(params[name] for name in _TABLES))
         return torch.from_numpy(result).view(frames.shape)
 
     @override

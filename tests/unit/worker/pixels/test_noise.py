@@ -102,10 +102,13 @@ def test_every_frame_of_an_episode_gets_noise_of_its_own_and_always_the_same() -
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 3, 64, 64), (3, 3, 33, 31)])
-@pytest.mark.parametrize("kind", ["gaussian", "shot"])
-def test_the_kernel_and_its_twin_give_the_same_pixels(shape: tuple[int, ...], kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "strength"),
+    [("gaussian", 3), ("gaussian", 15), ("gaussian", 25), ("gaussian", 100), ("shot", 1), ("shot", 10)],
+)
+def test_the_kernel_and_its_twin_give_the_same_pixels(shape: tuple[int, ...], kind: str, strength: float) -> None:
     frames = torch.from_numpy(np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8))
-    noise = Noise(kind, (90, 100), (5, 10), random=KeyedRandom(3, "top", 0, 0, "noise"))
+    noise = Noise(kind, (strength, strength), (strength, strength), random=KeyedRandom(3, "top", 0, 0, "noise"))
     params = {**noise.make_params([]), "first_frame": 1000}
     twin = add_noise_in_torch(frames, params["noise"].key, 1000, params["table"], params["strength"])
     assert torch.equal(noise.transform(frames, params), twin)
