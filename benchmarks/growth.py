@@ -6,13 +6,13 @@ is the processor time of the augment phase beyond a shard's start, which is that
 what should not grow is the memory of a shard, and the processor time of resolve and publish. The slope of a line
 through the logarithms, the exponent, is 1 where a cost is proportional and 0 where it is constant.
 
-Then one job of eight episodes is made by one to eight shards, on one core and on two, and compared with the model
+Then one job of forty episodes is made by one to eight shards, on one core and on two, and compared with the model
 
     seconds = resolve + publish + ceil(shards / cores) * start + work / cores
 
 by which a larger job is continued to nodes of a cluster, one for each shard: more than this machine has.
 
-    python -m benchmarks.growth            4 minutes on two quiet cores
+    python -m benchmarks.growth            5 minutes on two quiet cores
     python -m benchmarks.growth --short    under a minute; not published
 """
 
@@ -73,7 +73,7 @@ class Size:
         make_episodes(folder, [self.frames] * self.episodes, self.height, self.width, cameras, video)
 
 
-SCALED = Size(episodes=8, frames=60, copies=2)
+SCALED = Size(episodes=40, frames=60, copies=2)
 STARTED = Size(episodes=1, frames=2)
 """A job that is little but its start: libraries, kernels, metadata, the preview."""
 
