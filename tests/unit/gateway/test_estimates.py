@@ -162,6 +162,11 @@ async def test_query_that_gives_no_estimate_creates_nothing_and_says_the_fix(
     assert writes(kube) == []
 
 
+async def test_defaults_that_a_generated_client_sends_say_nothing(http: httpx.AsyncClient) -> None:
+    defaults = "dry_run=false&estimate=false&source_episodes=1&source_cameras=1&source_codec=av1"
+    assert (await http.post(f"/v1/augmentation?{defaults}", json=BODY)).status_code == 201
+
+
 async def test_images_are_taken_to_be_larger_than_frames_of_videos(http: httpx.AsyncClient) -> None:
     sizes = [
         (await asked(http, f"{STATED}&source_codec={codec}"))["estimate"]["bytes"] for codec in ("av1", "jpeg", "png")

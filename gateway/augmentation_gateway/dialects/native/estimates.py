@@ -78,7 +78,9 @@ class CreateQuery(BaseModel):
 
     def check(self) -> None:
         """Check that what is said of an estimate leads to one. Raises Problem: 422."""
-        stated = sorted(name for name in self.model_fields_set if name.startswith("source_"))
+        # Generated clients send defaults, too: those say nothing.
+        fields = type(self).model_fields.items()
+        stated = [name for name, field in fields if name.startswith("source_") and getattr(self, name) != field.default]
         if self.estimate and not self.dry_run:
             raise _unusable("estimate", "is of a dry run", "add dry_run=true: without it this request creates a job")
         if stated and not self.estimate:
