@@ -12,7 +12,7 @@ from torchvision import tv_tensors
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms import blur_kernels, kernels
 from augmentation_worker.transforms.blur import BlurParameters
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
@@ -80,7 +80,7 @@ class BackgroundParameters:
             return mask
         softened = np.empty_like(mask)
         weights = BlurParameters("defocus", 1, 0, self.softness).weights()
-        kernels.convolve_separably(mask[:, None], softened[:, None], weights)
+        blur_kernels.convolve_separably(mask[:, None], softened[:, None], weights)
         return softened
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms import blur_kernels
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 
@@ -51,16 +51,16 @@ class BlurParameters:
 
     def reciprocal(self) -> np.uint32:
         """1 / motion_length as a fixed-point number."""
-        return np.uint32(round((1 << kernels.RECIPROCAL_BITS) / self.motion_length))
+        return np.uint32(round((1 << blur_kernels.RECIPROCAL_BITS) / self.motion_length))
 
     def weights(self) -> NDArray[np.uint16]:
         """uint16 [reach + 1]: weights at distance 0, 1, 2, … of a gaussian; on both sides together they sum to 256."""
         reach = max(1, ceil(_REACH_IN_SIGMAS * self.defocus_sigma))
         exact = np.exp(-(np.arange(reach + 1) ** 2) / (2 * self.defocus_sigma**2))
-        exact *= (1 << kernels.KERNEL_BITS) / (exact[0] + 2 * exact[1:].sum())
+        exact *= (1 << blur_kernels.KERNEL_BITS) / (exact[0] + 2 * exact[1:].sum())
         # Rounded so that sums come out right, not single weights: a wide gaussian's are only a few 256ths each.
         side = np.diff(np.floor(np.cumsum(exact[1:]) + 0.5), prepend=0.0)
-        rounded = np.array([(1 << kernels.KERNEL_BITS) - 2 * side.sum(), *side])
+        rounded = np.array([(1 << blur_kernels.KERNEL_BITS) - 2 * side.sum(), *side])
         last = int(np.flatnonzero(rounded)[-1])
         return rounded[: last + 1].astype(np.uint16)
 
@@ -106,9 +106,9 @@ class Blur(KeyedTransform):
         values = frames.contiguous().numpy()
         result = np.empty_like(values)
         if blur.kind == "motion":
-            kernels.average_along(values, result, *blur.line(), blur.reciprocal())
+            blur_kernels.average_along(values, result, *blur.line(), blur.reciprocal())
         else:
-            kernels.convolve_separably(values, result, blur.weights())
+            blur_kernels.convolve_separably(values, result, blur.weights())
         return torch.from_numpy(result)
 
     @override
@@ -129,14 +129,14 @@ def blur_in_torch(frames: torch.Tensor, blur: BlurParameters) -> torch.Tensor:
         rows, columns = blur.line()
         taps = list(zip(rows.tolist(), columns.tolist(), strict=True))
         total = _weighted_sum(frames.to(torch.int64), [(*tap, 1) for tap in taps])
-        rounded = total * int(blur.reciprocal()) + (1 << (kernels.RECIPROCAL_BITS - 1))
-        return (rounded >> kernels.RECIPROCAL_BITS).to(torch.uint8)
+        rounded = total * int(blur.reciprocal()) + (1 << (blur_kernels.RECIPROCAL_BITS - 1))
+        return (rounded >> blur_kernels.RECIPROCAL_BITS).to(torch.uint8)
     weights = blur.weights().tolist()
     reach = len(weights) - 1
     steps = [(step, weights[abs(step)]) for step in range(-reach, reach + 1)]
     horizontal = _weighted_sum(frames.to(torch.int32), [(0, step, weight) for step, weight in steps])
     total = _weighted_sum(horizontal, [(step, 0, weight) for step, weight in steps])
-    return ((total + (1 << (2 * kernels.KERNEL_BITS - 1))) >> (2 * kernels.KERNEL_BITS)).to(torch.uint8)
+    return ((total + (1 << (2 * blur_kernels.KERNEL_BITS - 1))) >> (2 * blur_kernels.KERNEL_BITS)).to(torch.uint8)
 
 
 def _weighted_sum(values: torch.Tensor, taps: list[tuple[int, int, int]]) -> torch.Tensor:

@@ -25,9 +25,6 @@ FRACTION_BITS = 20
 """Noise is a product of two fixed-point numbers, 12 and 8 fractional bits."""
 MASK_BITS = 16
 MATRIX_BITS = 14
-KERNEL_BITS = 8
-"""Weights of a blur sum to 256 in each direction, so that the horizontal sum is exact in 16 bits."""
-RECIPROCAL_BITS = 22
 SHARPNESS_BITS = 16
 """The greatest sum fits 31 bits: 13 x 255 x 2**16, and at a factor of 10 another 9 x 8 x 255 x 2**16."""
 
@@ -164,115 +161,6 @@ def count_values(frame, step, histogram):
             row = frame[channel, y]
             for x in range(0, width, step):
                 occurrences[row[x]] += 1
-
-
-@_compiled
-def _pad(row, source, reach):
-    """Row [width + 2 * reach] of source [width], its ends repeated. By loops: numba copies slices ten times slower."""
-    width = len(source)
-    middle = row[reach : reach + width]
-    for x in range(width):
-        middle[x] = source[x]
-    for x in range(reach):
-        row[x] = source[0]
-        row[reach + width + x] = source[width - 1]
-
-
-@_compiled
-def _add_row(total, row):
-    for x in range(len(total)):
-        total[x] = np.uint16(total[x] + np.uint16(row[x]))
-
-
-@_compiled
-def _add_four_rows(total, row0, row1, row2, row3):
-    for x in range(len(total)):
-        pair0 = np.uint16(np.uint16(row0[x]) + np.uint16(row1[x]))
-        pair1 = np.uint16(np.uint16(row2[x]) + np.uint16(row3[x]))
-        total[x] = np.uint16(total[x] + np.uint16(pair0 + pair1))
-
-
-@_compiled
-def _tap(padded, y, row, begin, width):
-    """The pixels of a padded frame that lie `row` below those of row y, from column `begin` on."""
-    return padded[min(max(y + row, 0), len(padded) - 1), begin : begin + width]
-
-
-@_compiled
-def average_along(frames, result, rows, columns, reciprocal):
-    """The mean of the pixels at the offsets (rows, columns) [taps] int64, the border repeated; frames [N, C, H, W]."""
-    count, channels, height, width = frames.shape
-    reach = 0
-    for tap in range(len(columns)):
-        reach = max(reach, abs(columns[tap]))
-    padded = np.empty((height, width + 2 * reach), np.uint8)
-    total = np.empty(width, np.uint16)
-    begins, in_fours = columns + reach, len(rows) - len(rows) % 4
-    for index in range(count):
-        for channel in range(channels):
-            for y in range(height):
-                _pad(padded[y], frames[index, channel, y], reach)
-            for y in range(height):
-                total[:] = 0
-                for tap in range(0, in_fours, 4):
-                    _add_four_rows(
-                        total,
-                        _tap(padded, y, rows[tap], begins[tap], width),
-                        _tap(padded, y, rows[tap + 1], begins[tap + 1], width),
-                        _tap(padded, y, rows[tap + 2], begins[tap + 2], width),
-                        _tap(padded, y, rows[tap + 3], begins[tap + 3], width),
-                    )
-                for tap in range(in_fours, len(rows)):
-                    _add_row(total, _tap(padded, y, rows[tap], begins[tap], width))
-                target = result[index, channel, y]
-                for x in range(width):
-                    rounded = np.uint32(total[x]) * reciprocal + np.uint32(1 << (RECIPROCAL_BITS - 1))
-                    target[x] = np.uint8(np.uint32(rounded) >> np.uint32(RECIPROCAL_BITS))
-
-
-@_compiled
-def _weigh_row(total, row, weights, reach):
-    width = len(total)
-    centre, weight = row[reach : reach + width], weights[0]
-    for x in range(width):
-        total[x] = np.uint16(np.uint16(centre[x]) * weight)
-    for k in range(1, reach + 1):
-        left, right, weight = row[reach - k : reach - k + width], row[reach + k : reach + k + width], weights[k]
-        for x in range(width):
-            total[x] = np.uint16(total[x] + np.uint16(np.uint16(np.uint16(left[x]) + np.uint16(right[x])) * weight))
-
-
-@_compiled
-def _weigh_rows(total, above, below, weight):
-    for x in range(len(total)):
-        total[x] = np.uint32(total[x] + np.uint32(np.uint32(np.uint32(above[x]) + np.uint32(below[x])) * weight))
-
-
-@_compiled
-def convolve_separably(frames, result, weights):
-    """Blur by the symmetric weights [reach + 1] uint16 in both directions, the border repeated; frames [N, C, H, W]."""
-    count, channels, height, width = frames.shape
-    reach = len(weights) - 1
-    row = np.empty(width + 2 * reach, np.uint8)
-    horizontal = np.empty((height, width), np.uint16)
-    total = np.empty(width, np.uint32)
-    for index in range(count):
-        for channel in range(channels):
-            for y in range(height):
-                _pad(row, frames[index, channel, y], reach)
-                _weigh_row(horizontal[y], row, weights, reach)
-            for y in range(height):
-                middle = horizontal[y]
-                weight = np.uint32(weights[0])
-                for x in range(width):
-                    total[x] = np.uint32(np.uint32(middle[x]) * weight)
-                for k in range(1, reach + 1):
-                    above, below = horizontal[max(y - k, 0)], horizontal[min(y + k, height - 1)]
-                    _weigh_rows(total, above, below, np.uint32(weights[k]))
-                target = result[index, channel, y]
-                for x in range(width):
-                    rounded = np.uint32(total[x] + np.uint32(1 << (2 * KERNEL_BITS - 1)))
-                    target[x] = np.uint8(rounded >> np.uint32(2 * KERNEL_BITS))
 
 
 @_compiled

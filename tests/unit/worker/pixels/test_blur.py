@@ -79,7 +79,7 @@ def test_a_flat_image_stays_as_it_is(parameters: BlurParameters, value: int) -> 
 @pytest.mark.parametrize(
     "parameters", [motion(3, 10.0), motion(13, 75.0), motion(101, 170.0), defocus(0.5), defocus(6)]
 )
-@pytest.mark.parametrize("size", [(48, 64), (5, 9), (33, 17)])
+@pytest.mark.parametrize("size", [(48, 64), (5, 9), (33, 17), (3, 63), (7, 65), (2, 130), (1, 1)])
 def test_the_kernel_and_its_twin_give_the_same_pixels(parameters: BlurParameters, size: tuple[int, int]) -> None:
     frames = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (2, 3, *size), dtype=np.uint8))
     assert torch.equal(blurred(frames, parameters), blur_in_torch(frames, parameters))

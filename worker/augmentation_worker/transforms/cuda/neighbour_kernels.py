@@ -8,14 +8,14 @@ Loops are spelled with `while`: Triton 3.6's interpreter takes no bounds from me
 import triton
 import triton.language as tl
 
-from augmentation_worker.transforms import kernels, resampler_kernels
+from augmentation_worker.transforms import blur_kernels, kernels, resampler_kernels
 
 WIDTH: tl.constexpr = tl.constexpr(4)
 """Neighbouring pixels of a thread, stored at once; what they read is not aligned, and mostly comes from the cache."""
-_RECIPROCAL_BITS: tl.constexpr = tl.constexpr(kernels.RECIPROCAL_BITS)
-_RECIPROCAL_HALF: tl.constexpr = tl.constexpr(1 << (kernels.RECIPROCAL_BITS - 1))
-_SUMS_BITS: tl.constexpr = tl.constexpr(2 * kernels.KERNEL_BITS)
-_SUMS_HALF: tl.constexpr = tl.constexpr(1 << (2 * kernels.KERNEL_BITS - 1))
+_RECIPROCAL_BITS: tl.constexpr = tl.constexpr(blur_kernels.RECIPROCAL_BITS)
+_RECIPROCAL_HALF: tl.constexpr = tl.constexpr(1 << (blur_kernels.RECIPROCAL_BITS - 1))
+_SUMS_BITS: tl.constexpr = tl.constexpr(2 * blur_kernels.KERNEL_BITS)
+_SUMS_HALF: tl.constexpr = tl.constexpr(1 << (2 * blur_kernels.KERNEL_BITS - 1))
 _SHARPNESS_ONE: tl.constexpr = tl.constexpr(13 << kernels.SHARPNESS_BITS)
 _SHARPNESS_HALF: tl.constexpr = tl.constexpr(13 << (kernels.SHARPNESS_BITS - 1))
 _PLACE_BITS: tl.constexpr = tl.constexpr(resampler_kernels.PLACE_BITS)
