@@ -229,17 +229,22 @@ def same_bytes(trials: Sequence[Trial], gop: int) -> str:
 
 
 def time_and_size(trials: Sequence[Trial]) -> Plot:
-    """A point for each encoding of some footage with a key frame every second frame."""
+    """A point for each encoding of some footage with a key frame every second frame; slower presets lie higher."""
     shown = [each for each in trials if each.encoding.gop == GOPS[0]]
+
+    def of_codec(codec: VideoCodec) -> Sequence[float | None]:
+        return [1000 * each.seconds if each.encoding.codec is codec else None for each in shown]
+
+    def label(codec: VideoCodec, name: str) -> str:
+        slowest_first = sorted((each for each in shown if each.encoding.codec is codec), key=lambda each: -each.seconds)
+        return f"{name}: from above {', '.join(str(each.encoding.preset) for each in slowest_first)}"
+
     return Plot(
         f"Time against size, a key frame every {GOPS[0]} frames: {shown[0].footage.name}",
         "scatter",
         Axis("KiB a frame", [each.size / 1024 for each in shown]),
         "ms a frame",
-        [
-            Series(name, [1000 * each.seconds if each.encoding.codec is codec else None for each in shown])
-            for codec, name in _ENCODERS.items()
-        ],
+        [Series(label(codec, name), of_codec(codec)) for codec, name in _ENCODERS.items()],
     )
 
 

@@ -39,6 +39,8 @@ _STYLE: dict[Any, object] = {
 }
 _BAR_INCHES, _LINE_INCHES = 0.42, 3.4
 _WIDTH_INCHES = 7.6
+_LONG = 28
+"""Characters of a label of which four fit into no line of the legend."""
 _MOST_TICKS = 8
 """So many measured values are named below a plot; of more, round numbers are."""
 
@@ -55,7 +57,8 @@ def draw(plot: Plot) -> str:
             _draw_bars(axes, plot)
         else:
             _draw_points(axes, plot, line="-" if plot.kind == "lines" else "none")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4 if max(map(len, labels)) < _LONG else 1)
         target = io.StringIO()
         figure.savefig(target, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
