@@ -7,7 +7,7 @@ Pillow's and torchvision's resizing with anti-aliasing.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from math import ceil, floor, sqrt
 from typing import Any
 
@@ -58,6 +58,11 @@ class Resampling:
         one = 1 << FIXED_BITS
         return self.matrix == (one, 0, 0, 0, one, 0, 0, 0, one)
 
+    @property
+    def keeps_axes(self) -> bool:
+        """Whether columns stay columns, and rows rows: the frame is scaled and shifted."""
+        return not any(self.matrix[place] for place in (1, 3, 6, 7))
+
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
         """Frames uint8 [N, C, H, W], resampled; the input is left as it is."""
         result = torch.empty_like(frames, memory_format=torch.contiguous_format)
@@ -76,9 +81,8 @@ class Resampling:
             return
         columns, rows = self._first_taps(*values.shape[-2:])
         weights_x, weights_y = tent(self.reach_x), tent(self.reach_y)
-        kernels.resample(
-            np.ascontiguousarray(values), target, columns, rows, weights_x, weights_y, self.border == BLACK
-        )
+        resample = kernels.resample_along_axes if self.keeps_axes else kernels.resample
+        resample(np.ascontiguousarray(values), target, columns, rows, weights_x, weights_y, self.border == BLACK)
 
     def nearest(self, values: NDArray[Any], black: int = 0) -> NDArray[Any]:
         """Arrays [..., H, W] of labels or depths: of each place the nearest value, none mixed; `black` beyond BLACK."""
@@ -94,7 +98,14 @@ class Resampling:
 
     @cached_property
     def _first_taps(self) -> OncePerSize[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-        return OncePerSize(partial(self._locate, add_x=_PLACE - self.reach_x, add_y=_PLACE - self.reach_y))
+        """Columns and rows of the first taps: [H, W], or [W] and [H] where axes are kept."""
+        return OncePerSize(self._locate_first_taps)
+
+    def _locate_first_taps(self, height: int, width: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        before = _PLACE - self.reach_x, _PLACE - self.reach_y
+        if self.keeps_axes:
+            return self._locate(1, width, *before)[0][0], self._locate(height, 1, *before)[1].ravel()
+        return self._locate(height, width, *before)
 
     def _locate(self, height: int, width: int, add_x: int, add_y: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         columns, rows = np.empty((height, width), np.int32), np.empty((height, width), np.int32)

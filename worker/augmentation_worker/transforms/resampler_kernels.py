@@ -156,3 +156,72 @@ def resample(frames, result, columns, rows, column_weights, row_weights, black):
                         _three_by_three(target, source, firsts, weights, np.uint64(row_length))
                     else:
                         _any_taps(target, source, firsts, weights, np.uint64(row_length), across)
+
+
+@_compiled
+def _mix_pixels(mixed, source, firsts, weights):
+    """Sums, int32, of the pixels of a source row around each place of a row: what `resample` weighs across."""
+    one = np.uint64(1)
+    for x in range(len(mixed)):
+        first = firsts[x]
+        mixed[x] = np.int32(source[first]) * weights[0, x] + np.int32(source[first + one]) * weights[1, x]
+    for i in range(2, len(weights)):
+        of_tap, add = weights[i], np.uint64(i)
+        for x in range(len(mixed)):
+            mixed[x] = np.int32(mixed[x] + np.int32(source[firsts[x] + add]) * of_tap[x])
+
+
+@_compiled
+def _mix_two_rows(target, above, below, weight_above, weight_below):
+    for x in range(len(target)):
+        mixed = np.int32(np.int32(above[x] * weight_above) + np.int32(below[x] * weight_below))
+        target[x] = np.uint8(np.int32(mixed + _HALF_WEIGHT) >> np.int32(2 * WEIGHT_BITS))
+
+
+@_compiled
+def _mix_rows(target, total, held, row, weights):
+    for x in range(len(total)):
+        total[x] = _HALF_WEIGHT
+    for j in range(len(weights)):
+        mixed, weight = held[(row + j) % len(held)], weights[j]
+        for x in range(len(total)):
+            total[x] = np.int32(total[x] + np.int32(mixed[x] * weight))
+    for x in range(len(target)):
+        target[x] = np.uint8(total[x] >> np.int32(2 * WEIGHT_BITS))
+
+
+@_compiled
+def resample_along_axes(frames, result, columns, rows, column_weights, row_weights, black):
+    """`resample` where all pixels of a column of the result lie in one column of the source, and of a row in one row.
+
+    columns [W], rows [H] int32, ascending. Each row of the source is weighed across once, then rows are weighed: the
+    same sums.
+    """
+    count, channels, height, width = frames.shape
+    across, down = column_weights.shape[1], row_weights.shape[1]
+    fraction = np.int32((1 << PLACE_BITS) - 1)
+    padded = np.empty((height + 2 * down, width + 2 * across), np.uint8)
+    firsts, weights = np.empty(width, np.uint64), np.empty((across, width), np.int32)
+    for x in range(width):
+        firsts[x] = np.uint64(min(max(columns[x] >> np.int32(PLACE_BITS), -across), width) + across)
+        for i in range(across):
+            weights[i, x] = column_weights[columns[x] & fraction, i]
+    held, total = np.empty((down, width), np.int32), np.empty(width, np.int32)
+    held_rows = np.empty(down, np.int64)
+    for index in range(count):
+        for channel in range(channels):
+            _pad(padded, frames[index, channel], across, down, black)
+            held_rows[:] = -1
+            for y in range(height):
+                row = np.int64(min(max(rows[y] >> np.int32(PLACE_BITS), -down), height) + down)
+                for j in range(down):
+                    place = (row + j) % down
+                    if held_rows[place] != row + j:
+                        held_rows[place] = row + j
+                        _mix_pixels(held[place], padded[row + j], firsts, weights)
+                of_row, target = row_weights[rows[y] & fraction], result[index, channel, y]
+                if down == 2:
+                    above, below = held[row % 2], held[(row + 1) % 2]
+                    _mix_two_rows(target, above, below, of_row[0], of_row[1])
+                else:
+                    _mix_rows(target, total, held, row, of_row)

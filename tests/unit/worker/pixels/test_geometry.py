@@ -123,6 +123,21 @@ def test_the_kernel_of_resampling_and_its_twin_give_the_same_pixels(
     assert torch.equal(resampling(frames), resample_in_torch(frames, resampling))
 
 
+@pytest.mark.parametrize("border", [EDGE, BLACK])
+@pytest.mark.parametrize(
+    ("across", "down", "left", "top"),
+    [(0.7, 0.9, 3.3, 0.6), (1, 1, -7.25, 2.5), (1.3, 1.1, -9, -4), (2.6, 0.8, -40, 9), (0.5, 3.0, 200, -900)],
+)
+def test_a_resampling_that_keeps_axes_gives_the_same_pixels_row_by_row(
+    across: float, down: float, left: float, top: float, border: str
+) -> None:
+    frames = torch.from_numpy(np.random.default_rng(3).integers(0, 256, (2, 3, 61, 80), dtype=np.uint8))
+    resampling = Resampling.of((across, 0, left, 0, down, top, 0, 0, 1), 61, 80, border)
+    assert resampling.keeps_axes
+    assert torch.equal(resampling(frames), resample_in_torch(frames, resampling))
+    assert not Resampling.of((across, 0.01, left, 0, down, top, 0, 0, 1), 61, 80, border).keeps_axes
+
+
 @pytest.mark.parametrize("reach", [256, 257, 300, 384, 385, 512, 1024])
 def test_the_weights_of_every_fraction_sum_to_one(reach: int) -> None:
     weights = tent(reach)
