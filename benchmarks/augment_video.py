@@ -45,6 +45,7 @@ from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import encode_copies, frames_per_batch
 from augmentation_worker.media.video.segment import VideoSegment
+from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from benchmarks.figures import Cell, Figures, Table
 
@@ -67,7 +68,9 @@ class TorchvisionLighting(EpisodeTransform):
     Frame by frame, which is how torchvision is fastest: its floating-point intermediates then stay in the cache.
     """
 
-    def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
+    def __call__(self, frames: Frames, first_frame: int) -> Frames:
+        if isinstance(frames, np.ndarray):
+            return self(torch.from_numpy(frames), first_frame).numpy()
         return torch.stack([functional.adjust_contrast(functional.adjust_brightness(f, 1.1), 0.9) for f in frames])
 
 
@@ -124,11 +127,12 @@ def decode_and_encode(
         ]
 
         def write(copy: int, frames: torch.Tensor, first: int) -> None:
-            encoders[copy].write(change(frames, first, copy))
+            encoders[copy].write(change(frames, first, copy).numpy())
 
         handed_over: list[list[Future[None]]] = []
         first = 0
-        for batch in decode_segment(segment, BATCH):
+        for decoded in decode_segment(segment, BATCH):
+            batch = torch.from_numpy(decoded)
             if len(handed_over) == BATCHES_AHEAD:
                 for future in handed_over.pop(0):
                     future.result()
@@ -260,13 +264,13 @@ def whole_episodes(
     lighting, stacked = pipelines(copies, TransformName.LIGHTING), pipelines(copies, *FOUR)
 
     def worker(pipelines: Sequence[EpisodeTransform]) -> object:
-        encoded = encode_copies(segment, pipelines, folder / "copies", encoding, device=torch.device("cpu"))
+        encoded = encode_copies(segment, pipelines, folder / "copies", encoding, device="cpu")
         with JoinedVideo(folder / "made.mp4", segment.fps) as joined:
             for copy in encoded.copies:
                 joined.append(copy.path, copy.frames)
             return joined.close()
 
-    decoded = torch.cat(list(decode_segment(segment, BATCH)))
+    decoded = torch.from_numpy(np.concatenate(list(decode_segment(segment, BATCH))))
     made_beforehand = [pipeline(decoded, 0) for pipeline in stacked]
 
     def look_up(frames: torch.Tensor, first_frame: int, copy: int) -> torch.Tensor:
@@ -301,7 +305,7 @@ def main() -> None:
         folder = Path(name)
         frames = scene(count)
         with VideoEncoder(folder / "source.mp4", VideoEncoding(), fps=FPS, width=WIDTH, height=HEIGHT) as encoder:
-            encoder.write(frames)
+            encoder.write(frames.numpy())
         segment = VideoSegment(folder / "source.mp4", 0, count, FPS)
         tables = [
             whole_episodes(codec, encoding, segment, options.copies, rounds, folder)

@@ -199,7 +199,7 @@ class Bench:
         path = self._folder / "encoded.mp4"
         height, width = frames.shape[2:]
         with VideoEncoder(path, encoding, fps=FPS, width=width, height=height) as encoder:
-            encoder.write(frames)
+            encoder.write(frames.numpy())
         return path
 
     def kibibytes(self, frames: torch.Tensor, encoding: VideoEncoding) -> float:
@@ -315,7 +315,7 @@ class Bench:
             def finish(frames: torch.Tensor = frames) -> None:
                 digest, statistics = PixelHash(), ImageStatisticsCollector(len(frames))
                 digest.update(frames.numpy())
-                statistics.add(frames, 0)
+                statistics.add(frames.numpy(), 0)
 
             seen.append(Observation(footage.megapixels, 0.0, spent(finish, 2 * self._rounds) / len(frames)))
         return fit(seen)
@@ -343,7 +343,7 @@ class Bench:
             pipelines = list(_pipelines(asked))
 
             def whole(segment: VideoSegment = segment, encoding: VideoEncoding = encoding) -> None:
-                encode_copies(segment, pipelines, self._folder / "copies", encoding, device=torch.device("cpu"))  # noqa: B023
+                encode_copies(segment, pipelines, self._folder / "copies", encoding, device="cpu")  # noqa: B023
 
             whole()
             took = spent(whole, self._rounds) / 1000

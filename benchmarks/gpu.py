@@ -34,6 +34,7 @@ from pathlib import Path
 import torch
 
 from augmentation_api.vocabulary import VideoCodec
+from augmentation_worker.media.device import AugmentDevice
 from augmentation_worker.media.stage_clock import Stage, StageClock
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
@@ -219,7 +220,7 @@ class Bench:
                 software = VideoEncoding.default(codec)
                 source = folder / f"{codec}.mp4"
                 with VideoEncoder(source, software, fps=FPS, width=width, height=height) as encoder:
-                    encoder.write(frames)
+                    encoder.write(frames.numpy())
                 segment = VideoSegment(source, 0, count, FPS)
                 hardware = prefer_nvenc(software, width=width, height=height, at_once=COPIES, scratch=folder / "trial")
                 variants = [("CPU", torch.device("cpu"), software), ("GPU", self.device, software)]
@@ -252,13 +253,14 @@ class Bench:
         """Seconds, where they went, load and result of the best of several rounds, after a short one to warm up."""
         warm_up = VideoSegment(segment.path, 0, min(4, segment.frames), segment.fps)
         sampled = pipelines(COPIES, FOUR)
-        encode_copies(warm_up, sampled, folder / "copies", encoding, device=device)
+        by: AugmentDevice = "cuda" if device.type == "cuda" else "cpu"
+        encode_copies(warm_up, sampled, folder / "copies", encoding, device=by)
         best: tuple[float, StageClock, Load, EncodedEpisode] | None = None
         for _ in range(self.scale.rounds):
             clock = StageClock()
             with LoadMeter(self.device) as meter:
                 begin = time.perf_counter()
-                made = encode_copies(segment, sampled, folder / "copies", encoding, device=device, stages=clock)
+                made = encode_copies(segment, sampled, folder / "copies", encoding, device=by, stages=clock)
                 taken = time.perf_counter() - begin
             if best is None or taken < best[0]:
                 best = (taken, clock, meter.load, made)

@@ -5,17 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
 from augmentation_worker.failure import WorkerFailure
+from augmentation_worker.media.device import AugmentDevice
 from augmentation_worker.media.stage_clock import StageClock
 from augmentation_worker.settings import ENV_DEVICE, Device
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
-
-if TYPE_CHECKING:
-    import torch
 
 
 class Events(Protocol):
@@ -57,18 +55,27 @@ class Work:
         return self.output.extends(self.source)
 
     @cached_property
-    def device(self) -> "torch.device":
-        """What augments. Raises WorkerFailure(SPEC_UNSUPPORTED) for a GPU that is not there."""
-        import torch  # noqa: PLC0415 (takes seconds, and only augment needs it)
-
-        has_gpu = torch.cuda.is_available()
-        if self.wanted_device == "cuda" and not has_gpu:
+    def device(self) -> AugmentDevice:
+        """What augments. Raises WorkerFailure(SPEC_UNSUPPORTED) for a GPU that is not there, or without torch."""
+        if self.wanted_device == "cpu":
+            return "cpu"
+        try:
+            import torch  # noqa: PLC0415 (takes a second, and an image for CPUs has none)
+        except ImportError:
+            problem = (
+                "a GPU needs PyTorch, which is not installed here: set cudaImage of the AugmentationClass to the image "
+                "augmentation-worker-cuda, or install augmentation-operator[worker-cuda]"
+            )
+        else:
+            if torch.cuda.is_available():
+                return "cuda"
+            problem = "PyTorch finds no GPU that it can use here: check the driver with nvidia-smi"
+        if self.wanted_device == "cuda":
             raise WorkerFailure(
                 FailureReason.SPEC_UNSUPPORTED,
-                f"cuda is asked for (--device, or the pod's {ENV_DEVICE}), but PyTorch finds no GPU that it can "
-                "use here: check the driver with nvidia-smi, or ask for auto or cpu",
+                f"cuda is asked for (--device, or the pod's {ENV_DEVICE}), but {problem}, or ask for auto or cpu",
             )
-        return torch.device("cuda" if has_gpu and self.wanted_device != "cpu" else "cpu")
+        return "cpu"
 
     @contextmanager
     def new_file(self, name: str) -> Iterator[Path]:

@@ -38,9 +38,10 @@ WORKER_MODULE = '''
 
 from typing import Any
 
-import torch
+import numpy as np
 
 from augmentation_api import transforms as spec
+from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import KeyedTransform
 
@@ -63,8 +64,10 @@ class Dimming(KeyedTransform):
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         return {"kind": self._kind(self.kind, ("linear", "square")), "level": self._integer(*self.level)}
 
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        return (frames.int() * params["level"] // 100).to(torch.uint8)
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
+        if isinstance(frames, np.ndarray):
+            return (frames.astype(np.int32) * params["level"] // 100).astype(np.uint8)
+        return (frames.int() * params["level"] // 100).to(frames.dtype)
 
     def describe(self, params: dict[str, Any]) -> dict[str, float | int | str]:
         return {"kind": params["kind"], "level_percent": params["level"]}

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numba.core.dispatcher import Dispatcher
 
 from augmentation_api.spec import Augmentation
@@ -43,7 +42,7 @@ Signatures = dict[tuple[str, str], list[Any]]
 
 def run_all_kernels() -> Signatures:
     """Run all that uses kernels on a few pixels. Returns which of them this process has compiled, or loaded, so far."""
-    frames = torch.zeros((1, 3, _HEIGHT, _WIDTH), dtype=torch.uint8)
+    frames = np.zeros((1, 3, _HEIGHT, _WIDTH), np.uint8)
     ImageStatisticsCollector(1).add(frames, 0)
     for name in TransformName:
         for kind in _KINDS.get(name, (None,)):

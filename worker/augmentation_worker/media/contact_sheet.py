@@ -7,7 +7,6 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from augmentation_worker.transforms.pipeline import EpisodeTransform
@@ -94,7 +93,7 @@ def _broken(lines: Sequence[str], font: ImageFont.ImageFont | ImageFont.FreeType
 
 
 def before_and_after(
-    title: str, original: torch.Tensor, versions: Iterable[tuple[str, EpisodeTransform]], frame: int = 0
+    title: str, original: npt.NDArray[np.uint8], versions: Iterable[tuple[str, EpisodeTransform]], frame: int = 0
 ) -> list[Cell]:
     """A row: a frame as it is, then as each version has it before encoding, with the sampled parameters.
 
@@ -123,10 +122,9 @@ def preview_png(heading: str, rows: Sequence[Sequence[Cell]], cameras: tuple[int
     return content.getvalue()
 
 
-def _pixels(frames: torch.Tensor) -> npt.NDArray[np.uint8]:
+def _pixels(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """The first of uint8 [N, 3, H, W], as [H, W, 3]."""
-    pixels: npt.NDArray[np.uint8] = frames[0].permute(1, 2, 0).contiguous().numpy()
-    return pixels
+    return np.ascontiguousarray(frames[0].transpose(1, 2, 0))
 
 
 def _parameters_line(transform: str, parameters: Mapping[str, object]) -> str:

@@ -9,7 +9,6 @@ std and quantiles. Its quantiles come from a histogram of 5000 bins over the val
 from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from augmentation_worker.transforms import kernels
@@ -85,14 +84,13 @@ class ImageStatisticsCollector:
         self._histogram = np.zeros((CHANNELS, LEVELS), dtype=np.int64)
         self._count = 0
 
-    def add(self, batch: torch.Tensor, first_frame: int) -> None:
+    def add(self, pixels: NDArray[np.uint8], first_frame: int) -> None:
         """Add consecutive frames, in any order of batches, each frame once.
 
         Args:
-            batch: uint8 [N, 3, H, W] on the CPU.
-            first_frame: index in the episode of the batch's first frame.
+            pixels: uint8 [N, 3, H, W].
+            first_frame: index in the episode of the first of them.
         """
-        pixels = batch.numpy()
         step = thinning_step(*pixels.shape[-2:])
         begin, end = np.searchsorted(self._sampled, [first_frame, first_frame + len(pixels)])
         for frame in self._sampled[begin:end]:

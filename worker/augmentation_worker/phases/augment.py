@@ -109,7 +109,7 @@ class _ShardRun:
         where = f" on {settings.node_name}" if settings.node_name else ""
         self.session.reporter.event(
             "resumed" if done else "started",
-            f"Shard {self.shard.index}{where} ({self.work.device.type}): {self.shard.task}"
+            f"Shard {self.shard.index}{where} ({self.work.device}): {self.shard.task}"
             + (f", {done} of them done before" if done else ""),
             retry_attempt=settings.shard_attempt,
         )

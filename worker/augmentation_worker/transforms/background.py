@@ -5,22 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-import torch
 from numpy.random import Philox
 from numpy.typing import NDArray
-from torchvision import tv_tensors
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
 from augmentation_worker.transforms import blur_kernels, kernels
 from augmentation_worker.transforms.blur import BlurParameters
+from augmentation_worker.transforms.frames import CHANNELS, Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
-from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
+from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform, masks_among
 from augmentation_worker.transforms.once_per_size import OncePerSize
 
 KINDS, IMAGES = ("color", "noise"), "images"
-KEPT = 255
-"""What a mask has where the frame's pixel is kept; elsewhere it has 0."""
 _DEFAULTS = spec.Background()
 _OCTAVES = ((4, 4), (8, 2), (16, 1))
 """Of the noise: cells along the longer side, and weight."""
@@ -136,12 +133,12 @@ class Background(KeyedTransform):
             image = names[min(int(chosen * len(names)), len(names) - 1)]
             covering = self.images.load(image)
         background = BackgroundParameters(kind, softness, (red, green, blue), key, image, left, top, covering)
-        masks = [kept_by(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
+        masks = masks_among(flat_inputs)
         passed = {"mask": masks[0]} if masks else {}
         return {"background": background, "behind": OncePerSize(background.pixels), **passed}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         background: BackgroundParameters = params["background"]
         height, width = frames.shape[-2:]
         softened = background.soften(self.mask_of(params, height, width))
@@ -164,29 +161,17 @@ class Background(KeyedTransform):
         return {"kind": background.kind, **what, "softness_sigma_pixels": background.softness}
 
 
-def kept_by(mask: tv_tensors.Mask) -> NDArray[np.uint8]:
-    """uint8 [N, H, W]: 255 where a torchvision mask is not 0, else 0."""
-    values = mask.as_subclass(torch.Tensor).cpu().numpy()
-    return np.where(values.reshape(-1, *values.shape[-2:]) != 0, np.uint8(KEPT), np.uint8(0))
-
-
-def blend(frames: torch.Tensor, behind: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> torch.Tensor:
+def blend(frames: Frames, behind: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Frames:
     """uint8 [N, 3, H, W]: the frames where alpha [N, H, W] is 255, what is behind [3, H, W] where it is 0."""
-    if frames.device.type != "cpu":
+    if not isinstance(frames, np.ndarray):
+        from augmentation_worker.transforms.kernels_in_torch import blend_in_torch  # noqa: PLC0415 (torch)
+
         return blend_in_torch(frames, behind, alpha)
-    values = frames.contiguous().numpy().reshape(*frames.shape[:2], -1)
+    values = np.ascontiguousarray(frames).reshape(*frames.shape[:2], -1)
     result = np.empty_like(values)
     shares = np.ascontiguousarray(alpha).reshape(len(values), -1)
     kernels.blend(values, result, behind.reshape(CHANNELS, -1), shares)
-    return torch.from_numpy(result).view(frames.shape)
-
-
-def blend_in_torch(frames: torch.Tensor, behind: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> torch.Tensor:
-    """The twin of kernels.blend in plain torch, for any device."""
-    kept = torch.from_numpy(np.array(alpha)).to(frames.device).to(torch.int32)[:, None]
-    other = torch.from_numpy(behind).to(frames.device).to(torch.int32)
-    mixed = frames.to(torch.int32) * kept + other * (KEPT - kept) + KEPT // 2
-    return torch.div(mixed, KEPT, rounding_mode="floor").to(torch.uint8)
+    return result.reshape(frames.shape)
 
 
 def value_noise(key: int, height: int, width: int) -> NDArray[np.uint8]:

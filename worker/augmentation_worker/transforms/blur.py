@@ -5,12 +5,12 @@ from math import ceil, cos, radians, sin
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
 from augmentation_worker.transforms import blur_kernels
+from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 
@@ -99,17 +99,19 @@ class Blur(KeyedTransform):
         return {"blur": blur}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         blur: BlurParameters = params["blur"]
-        if frames.device.type != "cpu":
+        if not isinstance(frames, np.ndarray):
+            from augmentation_worker.transforms.kernels_in_torch import blur_in_torch  # noqa: PLC0415 (torch)
+
             return blur_in_torch(frames, blur)
-        values = frames.contiguous().numpy()
+        values = np.ascontiguousarray(frames)
         result = np.empty_like(values)
         if blur.kind == "motion":
             blur_kernels.average_along(values, result, *blur.line(), blur.reciprocal())
         else:
             blur_kernels.convolve_separably(values, result, blur.weights())
-        return torch.from_numpy(result)
+        return result
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:
@@ -121,30 +123,3 @@ class Blur(KeyedTransform):
                 "motion_angle_degrees": blur.motion_angle_degrees,
             }
         return {"kind": blur.kind, "defocus_sigma_pixels": blur.defocus_sigma}
-
-
-def blur_in_torch(frames: torch.Tensor, blur: BlurParameters) -> torch.Tensor:
-    """The twin of the kernels in plain torch, for any device."""
-    if blur.kind == "motion":
-        rows, columns = blur.line()
-        taps = list(zip(rows.tolist(), columns.tolist(), strict=True))
-        total = _weighted_sum(frames.to(torch.int64), [(*tap, 1) for tap in taps])
-        rounded = total * int(blur.reciprocal()) + (1 << (blur_kernels.RECIPROCAL_BITS - 1))
-        return (rounded >> blur_kernels.RECIPROCAL_BITS).to(torch.uint8)
-    weights = blur.weights().tolist()
-    reach = len(weights) - 1
-    steps = [(step, weights[abs(step)]) for step in range(-reach, reach + 1)]
-    horizontal = _weighted_sum(frames.to(torch.int32), [(0, step, weight) for step, weight in steps])
-    total = _weighted_sum(horizontal, [(step, 0, weight) for step, weight in steps])
-    return ((total + (1 << (2 * blur_kernels.KERNEL_BITS - 1))) >> (2 * blur_kernels.KERNEL_BITS)).to(torch.uint8)
-
-
-def _weighted_sum(values: torch.Tensor, taps: list[tuple[int, int, int]]) -> torch.Tensor:
-    """Sum of weight x the values at (row, column) offsets, the border repeated."""
-    height, width = values.shape[-2:]
-    total = torch.zeros_like(values)
-    for row, column, weight in taps:
-        rows = (torch.arange(height, device=values.device) + row).clamp_(0, height - 1)
-        columns = (torch.arange(width, device=values.device) + column).clamp_(0, width - 1)
-        total += weight * values[..., rows, :][..., columns]
-    return total

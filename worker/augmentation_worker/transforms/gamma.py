@@ -3,12 +3,12 @@
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
+from augmentation_worker.transforms.frames import CHANNELS, Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
-from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
+from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 from augmentation_worker.transforms.lookup_table import LEVELS, LookupTable, round_to_uint8
 
 _DEFAULTS = spec.Gamma()
@@ -35,7 +35,7 @@ class Gamma(KeyedTransform):
         return {"gamma": gamma, "table": LookupTable(round_to_uint8(np.tile(values, (CHANNELS, 1))))}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         table: LookupTable = params["table"]
         return table.apply(frames)
 

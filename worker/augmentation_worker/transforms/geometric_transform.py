@@ -7,14 +7,13 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import torch
-from torchvision import tv_tensors
 from typing_extensions import override
 
 from augmentation_worker.transforms.drift import Drift
+from augmentation_worker.transforms.frames import Frames, empty_like
 from augmentation_worker.transforms.homography import IDENTITY, Homography, product
 from augmentation_worker.transforms.keyed_random import KeyedRandom
-from augmentation_worker.transforms.keyed_transform import Interval, KeyedTransform, check_frames
+from augmentation_worker.transforms.keyed_transform import Interval, KeyedTransform
 from augmentation_worker.transforms.once_per_size import OncePerSize
 from augmentation_worker.transforms.resampler import EDGE, Resampling
 
@@ -67,11 +66,13 @@ class GeometricTransform(KeyedTransform):
         return {"drift": self.drift} if self.drift else {}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         return Geometry(((self, params),)).apply(frames, params)
 
     @override
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        from torchvision import tv_tensors  # noqa: PLC0415 (only in a training pipeline)
+
         if isinstance(inpt, tv_tensors.BoundingBoxes | tv_tensors.KeyPoints):
             kind = type(inpt).__name__
             raise TypeError(f"{type(self).__name__} does not move {kind}: leave them out, or use torchvision's own")
@@ -79,7 +80,7 @@ class GeometricTransform(KeyedTransform):
             if self.drift:
                 raise TypeError(f"{type(self).__name__} moves no masks where it drifts: set drift to 0")
             followed = Geometry(((self, params),)).follow(inpt.cpu().numpy(), 0)
-            return tv_tensors.wrap(torch.from_numpy(followed).to(inpt.device), like=inpt)
+            return tv_tensors.wrap(inpt.new_tensor(followed), like=inpt)
         return super().transform(inpt, params)
 
 
@@ -115,13 +116,13 @@ class Geometry:
             whole = product(whole, transform.homography(values, height, width))
         return Resampling.of(whole, height, width, self.border)
 
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         """Frames uint8 [N, 3, H, W], resampled once; `first_frame` in params as in KeyedTransform.apply."""
         height, width = frames.shape[-2:]
         if self.is_constant:
             return self._of_all_frames(height, width)(frames)
         first = params.get("first_frame", 0)
-        result = torch.empty_like(frames, memory_format=torch.contiguous_format)
+        result = empty_like(frames)
         for index in range(len(frames)):
             only = slice(index, index + 1)
             self.resampling(first + index, height, width).write(frames[only], result[only])
@@ -142,9 +143,8 @@ class Geometry:
             return self.follow(values, first_frame, black)
         return np.stack([self.follow(each, frame, black) for frame, each in enumerate(values, start=first_frame)])
 
-    def transform(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        """As KeyedTransform.transform, of frames only."""
-        check_frames(frames)
+    def apply_in_place(self, frames: Frames, params: dict[str, Any]) -> Frames:
+        """As KeyedTransform.apply_in_place."""
         return self.apply(frames, params)
 
 

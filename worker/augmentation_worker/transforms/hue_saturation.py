@@ -4,12 +4,12 @@ from math import cos, radians, sin
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 
@@ -69,23 +69,17 @@ class HueSaturation(KeyedTransform):
         return {"hue_degrees": hue, "saturation_percent": saturation, "matrix": color_matrix(hue, saturation)}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         matrix: NDArray[np.int32] = params["matrix"]
-        if frames.device.type != "cpu":
-            return multiply_in_torch(frames, matrix)
-        values = frames.contiguous().numpy().reshape(*frames.shape[:2], -1)
+        if not isinstance(frames, np.ndarray):
+            from augmentation_worker.transforms.kernels_in_torch import multiply_colors_in_torch  # noqa: PLC0415 (torch)
+
+            return multiply_colors_in_torch(frames, matrix)
+        values = np.ascontiguousarray(frames).reshape(*frames.shape[:2], -1)
         result = np.empty_like(values)
         kernels.multiply_colors(values, result, matrix)
-        return torch.from_numpy(result).view(frames.shape)
+        return result.reshape(frames.shape)
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:
         return {"hue_degrees": params["hue_degrees"], "saturation_percent": params["saturation_percent"]}
-
-
-def multiply_in_torch(frames: torch.Tensor, matrix: NDArray[np.int32]) -> torch.Tensor:
-    """The twin of kernels.multiply_colors in plain torch, for any device."""
-    values = frames.to(torch.int32)
-    rows = [sum(int(factor) * values[:, index] for index, factor in enumerate(row)) for row in matrix]
-    mixed = torch.stack([torch.as_tensor(row) for row in rows], dim=1) + (1 << (kernels.MATRIX_BITS - 1))
-    return (mixed >> kernels.MATRIX_BITS).clamp_(0, 255).to(torch.uint8)

@@ -1,16 +1,17 @@
 """JPEG artefacts: what a camera that compresses its frames leaves of them."""
 
+from io import BytesIO
 from typing import Any
 
 import numpy as np
-import torch
-from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
+from PIL import Image
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.frames import CHANNELS, Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
-from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, KeyedTransform
+from augmentation_worker.transforms.keyed_transform import Description, KeyedTransform
 
 _DEFAULTS = spec.Jpeg()
 
@@ -34,17 +35,17 @@ class Jpeg(KeyedTransform):
         return {"quality": self._integer(*self.quality)}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        planes = frames.cpu().contiguous().numpy()
-        result = np.empty_like(planes)
-        pixels = np.empty((*planes.shape[-2:], CHANNELS), np.uint8)
-        # libjpeg takes and gives pixels; torchvision copies planes into them and back several times slower.
-        interleaved = torch.from_numpy(pixels).permute(2, 0, 1)
-        for source, target in zip(planes, result, strict=True):
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
+        if not isinstance(frames, np.ndarray):
+            return frames.new_tensor(self.apply(frames.cpu().numpy(), params))
+        result = np.empty_like(frames)
+        pixels = np.empty((*frames.shape[-2:], CHANNELS), np.uint8)
+        for source, target in zip(np.ascontiguousarray(frames), result, strict=True):
             kernels.interleave(source, pixels)
-            decoded = decode_jpeg(encode_jpeg(interleaved, quality=params["quality"]), mode=ImageReadMode.RGB)
-            kernels.separate(np.ascontiguousarray(decoded.permute(1, 2, 0).numpy()), target)
-        return torch.from_numpy(result).to(frames.device)
+            encoded = BytesIO()
+            Image.fromarray(pixels).save(encoded, "JPEG", quality=params["quality"])
+            kernels.separate(np.asarray(Image.open(encoded)), target)
+        return result
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:

@@ -3,27 +3,36 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-import torch
-from torchvision import tv_tensors
-from torchvision.transforms import v2
+import numpy as np
+from numpy.typing import NDArray
 
 from augmentation_api.model import Model
 from augmentation_api.transforms import Range
+from augmentation_worker.transforms.frames import CHANNELS, Frames, check_frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 
-CHANNELS = 3
+KEPT = 255
+"""What a mask has where the frame's pixel is kept; elsewhere it has 0."""
 Description = dict[str, float | int | str]
 """Sampled parameters by name, units in the names."""
 Interval = tuple[float, float]
 """Least and greatest value, both included."""
 
+try:
+    import torch
+    from torchvision import tv_tensors
+    from torchvision.transforms.v2 import Transform
+except ImportError:  # an image for CPUs: no frames there are tensors, and nothing composes transforms with others
+    Transform = object
 
-class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is untyped
+
+class KeyedTransform(Transform):  # type: ignore[misc]  # torchvision is untyped
     """A torchvision transform of uint8 images and videos [..., 3, H, W], on CPU or CUDA, the same pixels on both.
 
     It works in a training pipeline as it is. Everything passed in one call gets the same parameters; bounding boxes,
     masks and key points pass through. Subclasses sample in `make_params` and change pixels in `apply`. Their
-    arguments are the fields of their model in the job's spec, with the same defaults.
+    arguments are the fields of their model in the job's spec, with the same defaults. Arrays need neither torchvision
+    nor torch.
 
     Attributes:
         of_scene: whether the values belong to the scene, so that all its cameras get the same, or to a camera.
@@ -80,16 +89,16 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
         """Whether `apply` reads `first_mask` of its params: uint8 [1, H, W], the same of the episode's first frame."""
         return False
 
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         """The frames, changed; the input is left as it is.
 
         Args:
-            frames: uint8 [N, 3, H, W].
+            frames: uint8 [N, 3, H, W], an array on the CPU, a tensor elsewhere.
             params: from `make_params`; `first_frame`, if it is there, is the index in the episode of the first frame.
         """
         raise NotImplementedError
 
-    def apply_in_place(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply_in_place(self, frames: Frames, params: dict[str, Any]) -> Frames:
         """The frames, changed, of a caller who does not need them as they were: the result may lie in their memory.
 
         Arguments as of `apply`; the frames are contiguous.
@@ -111,7 +120,10 @@ class KeyedTransform(v2.Transform):  # type: ignore[misc]  # torchvision is unty
             return inpt
         frames = inpt.as_subclass(torch.Tensor)
         check_frames(frames)
-        changed = self.apply(frames.reshape(-1, *frames.shape[-3:]), params).view(frames.shape)
+        batch = frames.reshape(-1, *frames.shape[-3:])
+        on_cpu = frames.device.type == "cpu"
+        changed = torch.from_numpy(self.apply(batch.numpy(), params)) if on_cpu else self.apply(batch, params)
+        changed = changed.view(frames.shape)
         return tv_tensors.wrap(changed, like=inpt) if isinstance(inpt, tv_tensors.TVTensor) else changed
 
     def _uniform(self, low: float, high: float) -> float:
@@ -166,9 +178,9 @@ def is_image(inpt: Any) -> bool:
     )
 
 
-def check_frames(frames: torch.Tensor) -> None:
-    """Raise TypeError or ValueError unless frames are uint8 [..., 3, H, W]."""
-    if frames.dtype != torch.uint8:
-        raise TypeError(f"frames must be uint8, not {frames.dtype}: convert to 0..255 first")
-    if frames.ndim < CHANNELS or frames.shape[-3] != CHANNELS:
-        raise ValueError(f"frames must be shaped [..., 3, H, W], not {list(frames.shape)}")
+def masks_among(flat_inputs: list[Any]) -> list[NDArray[np.uint8]]:
+    """uint8 [N, H, W] of each torchvision mask: KEPT where it is not 0, else 0."""
+    if not flat_inputs:
+        return []
+    masks = [each.as_subclass(torch.Tensor).cpu().numpy() for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
+    return [np.where(mask.reshape(-1, *mask.shape[-2:]) != 0, np.uint8(KEPT), np.uint8(0)) for mask in masks]

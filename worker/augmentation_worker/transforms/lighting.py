@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
@@ -15,9 +14,10 @@ from augmentation_worker.transforms.color_temperature import (
     srgb_encode,
     temperature_gains,
 )
+from augmentation_worker.transforms.frames import CHANNELS, Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
-from augmentation_worker.transforms.lookup_table import CHANNELS, LEVELS, LookupTable, round_to_uint8
+from augmentation_worker.transforms.lookup_table import LEVELS, LookupTable, round_to_uint8
 
 _DEFAULTS = spec.Lighting()
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
@@ -109,7 +109,7 @@ class Lighting(KeyedTransform):
         return {"lighting": lighting, "table": lighting.lookup_table()}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         table: LookupTable = params["table"]
         return table.apply(frames)
 

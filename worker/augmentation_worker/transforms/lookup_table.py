@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.frames import CHANNELS, Frames, check_frames
 from augmentation_worker.transforms.vector_lookup import has_vector_lookup
 
-CHANNELS = 3
 LEVELS = 256
 _NO_PAIRS = np.empty((CHANNELS, 0), np.uint16)
 
@@ -47,7 +46,7 @@ class LookupTable:
         pairs = np.arange(LEVELS**2, dtype=np.uint16).view(np.uint8)
         return np.stack([np.ascontiguousarray(table[pairs]).view(np.uint16) for table in self.values])
 
-    def apply(self, frames: torch.Tensor) -> torch.Tensor:
+    def apply(self, frames: Frames) -> Frames:
         """The frames with every value looked up; the input is left as it is.
 
         Args:
@@ -60,17 +59,13 @@ class LookupTable:
             TypeError: if the frames are not uint8.
             ValueError: if the third dimension from the right is not 3 channels.
         """
-        if frames.dtype != torch.uint8:
-            raise TypeError(f"lookup tables are for uint8 frames, not {frames.dtype}: convert to 0..255 first")
-        if frames.ndim < CHANNELS or frames.shape[-3] != CHANNELS:
-            raise ValueError(f"frames must be shaped [..., 3, H, W], not {list(frames.shape)}")
-        if frames.device.type == "cpu":
-            values = frames.contiguous().numpy().reshape(-1, CHANNELS, frames.shape[-2] * frames.shape[-1])
-            result = np.empty_like(values)
-            one_by_one = has_vector_lookup() or values.shape[-1] % 2
-            kernels.look_up(values, result, self.values, _NO_PAIRS if one_by_one else self._of_pairs)
-            return torch.from_numpy(result).view(frames.shape)
-        offsets = torch.arange(0, CHANNELS * LEVELS, LEVELS, dtype=torch.int32, device=frames.device)
-        table = torch.from_numpy(self.values).to(frames.device).flatten()
-        indices = frames.to(torch.int32) + offsets.view(CHANNELS, 1, 1)
-        return table.index_select(0, indices.flatten()).view(frames.shape)
+        check_frames(frames)
+        if not isinstance(frames, np.ndarray):
+            from augmentation_worker.transforms.kernels_in_torch import look_up_in_torch  # noqa: PLC0415 (torch)
+
+            return look_up_in_torch(frames, self.values)
+        values = np.ascontiguousarray(frames).reshape(-1, CHANNELS, frames.shape[-2] * frames.shape[-1])
+        result = np.empty_like(values)
+        one_by_one = has_vector_lookup() or values.shape[-1] % 2
+        kernels.look_up(values, result, self.values, _NO_PAIRS if one_by_one else self._of_pairs)
+        return result.reshape(frames.shape)

@@ -1,10 +1,10 @@
 """A mask that makes parts of every frame darker or brighter, whatever transform it comes from."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.frames import Frames
 
 BRIGHTEST = 127
 """What a mask multiplies by at most: 255 times it has to fit the 31 bits of the kernel."""
@@ -16,17 +16,13 @@ def fixed_point(factors: NDArray[np.float64]) -> NDArray[np.int32]:
     return mask
 
 
-def multiply(frames: torch.Tensor, mask: NDArray[np.int32]) -> torch.Tensor:
+def multiply(frames: Frames, mask: NDArray[np.int32]) -> Frames:
     """uint8 [N, C, H, W] times a mask [H, W] of which 65536 is one, rounded, at most 255."""
-    if frames.device.type != "cpu":
-        return multiply_in_torch(frames, mask)
-    values = frames.contiguous().numpy().reshape(*frames.shape[:2], -1)
+    if not isinstance(frames, np.ndarray):
+        from augmentation_worker.transforms.kernels_in_torch import multiply_by_mask_in_torch  # noqa: PLC0415 (torch)
+
+        return multiply_by_mask_in_torch(frames, mask)
+    values = np.ascontiguousarray(frames).reshape(*frames.shape[:2], -1)
     result = np.empty_like(values)
     kernels.multiply_by_mask(values, result, mask.ravel())
-    return torch.from_numpy(result).view(frames.shape)
-
-
-def multiply_in_torch(frames: torch.Tensor, mask: NDArray[np.int32]) -> torch.Tensor:
-    """The twin of kernels.multiply_by_mask in plain torch, for any device."""
-    scaled = frames.to(torch.int32) * torch.from_numpy(mask).to(frames.device) + (1 << (kernels.MASK_BITS - 1))
-    return (scaled >> kernels.MASK_BITS).clamp_(max=255).to(torch.uint8)
+    return result.reshape(frames.shape)

@@ -6,12 +6,12 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 from augmentation_worker.transforms.step_table import NO_STEPS, step_table
@@ -20,7 +20,6 @@ KINDS = ("gaussian", "shot")
 _DEFAULTS = spec.Noise()
 _UNIFORM_BITS = 16
 _NORMAL_BITS, _STRENGTH_BITS = 12, 8  # of fraction; together kernels.FRACTION_BITS
-_WORD = 0xFFFFFFFF
 _TABLES = ("table", "steps", "strength")
 
 
@@ -109,15 +108,17 @@ class Noise(KeyedTransform):
         return {"noise": noise, "table": table, "steps": steps, "strength": strength}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         key, first_frame = params["noise"].key, int(params.get("first_frame", 0))
-        if frames.device.type != "cpu":
+        if not isinstance(frames, np.ndarray):
+            from augmentation_worker.transforms.kernels_in_torch import add_noise_in_torch  # noqa: PLC0415 (torch)
+
             return add_noise_in_torch(frames, key, first_frame, params["table"], params["strength"])
-        values = frames.contiguous().numpy().reshape(len(frames), -1)
+        values = np.ascontiguousarray(frames).reshape(len(frames), -1)
         result = np.empty_like(values)
         key0, key1 = np.uint32(key[0]), np.uint32(key[1])
         kernels.add_noise(values, result, key0, key1, first_frame, *(params[name] for name in _TABLES))
-        return torch.from_numpy(result).view(frames.shape)
+        return result.reshape(frames.shape)
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:
@@ -126,45 +127,3 @@ class Noise(KeyedTransform):
             {"gaussian_sigma": noise.gaussian_sigma} if noise.kind == "gaussian" else {"shot_scale": noise.shot_scale}
         )
         return {"kind": noise.kind, **strength}
-
-
-def add_noise_in_torch(
-    frames: torch.Tensor,
-    key: tuple[int, int],
-    first_frame: int,
-    table: NDArray[np.int16],
-    strength: NDArray[np.int32],
-) -> torch.Tensor:
-    """The twin of kernels.add_noise in plain torch, for any device."""
-    device, size = frames.device, frames[0].numel()
-    blocks = torch.arange(-(-size // kernels.VALUES_PER_BLOCK), device=device)
-    normals, strengths = (torch.from_numpy(values).to(device, torch.int32) for values in (table, strength))
-    result = torch.empty((len(frames), size), dtype=torch.uint8, device=device)
-    for index, frame in enumerate(frames.reshape(len(frames), -1)):
-        words = philox_in_torch(blocks, first_frame + index, key)
-        uniform = torch.stack([half for word in words for half in (word & 0xFFFF, word >> 16)]).flatten()[:size]
-        values, noise = frame.to(torch.int32), normals[uniform]
-        if len(strengths):
-            noise = (strengths[values] * noise + (1 << (kernels.FRACTION_BITS - 1))) >> kernels.FRACTION_BITS
-        result[index] = (values + noise).clamp_(0, 255).to(torch.uint8)
-    return result.view(frames.shape)
-
-
-def philox_in_torch(blocks: torch.Tensor, frame: int, key: tuple[int, int]) -> list[torch.Tensor]:
-    """The four 32-bit words, as int64 [blocks], of the Philox4x32-10 blocks with counters (block, frame, 0, 0)."""
-    c0, c1 = blocks.to(torch.int64), torch.full_like(blocks, frame, dtype=torch.int64)
-    c2, c3 = torch.zeros_like(c0), torch.zeros_like(c0)
-    k0, k1 = key
-    for _ in range(kernels.PHILOX_ROUNDS):
-        high0, low0 = _multiply(c0, kernels.PHILOX_MULTIPLIERS[0])
-        high1, low1 = _multiply(c2, kernels.PHILOX_MULTIPLIERS[1])
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = (k0 + kernels.PHILOX_WEYL[0]) & _WORD, (k1 + kernels.PHILOX_WEYL[1]) & _WORD
-    return [c0, c1, c2, c3]
-
-
-def _multiply(value: torch.Tensor, factor: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """High and low 32 bits of a product of 32-bit numbers, by halves: int64 has no room for the sign of the whole."""
-    low = value * (factor & 0xFFFF)
-    high = value * (factor >> 16) + (low >> 16)
-    return high >> 16, ((high & 0xFFFF) << 16) | (low & 0xFFFF)

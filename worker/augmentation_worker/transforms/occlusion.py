@@ -6,16 +6,14 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.random import Philox
 from numpy.typing import NDArray
-from torchvision import tv_tensors
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
-from augmentation_worker.transforms.background import kept_by
+from augmentation_worker.transforms.frames import CHANNELS, Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
-from augmentation_worker.transforms.keyed_transform import CHANNELS, Description, Interval, KeyedTransform
+from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform, masks_among
 from augmentation_worker.transforms.once_per_size import OncePerSize
 
 KINDS = ("solid", "mean", "noise")
@@ -126,7 +124,7 @@ class Occlusion(KeyedTransform):
         kind = self._kind(self.kind, KINDS)
         patches = tuple(self._patch() for _ in range(self._integer(*self.patches)))
         red, green, blue = (min(255, max(0, int(value * 255 + 0.5))) for value in self._mean(flat_inputs))
-        masks = [kept_by(each) for each in flat_inputs if isinstance(each, tv_tensors.Mask)]
+        masks = masks_among(flat_inputs)
         passed = {"mask": masks[0], "first_mask": masks[0][:1]} if masks else {}
         return {"occlusion": OcclusionParameters(kind, patches, (red, green, blue)), **passed}
 
@@ -141,25 +139,21 @@ class Occlusion(KeyedTransform):
         return self.where == ON_MASK
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
-        if frames.device.type != "cpu":
-            return self.apply_in_place(frames.clone(memory_format=torch.contiguous_format), params)
-        return self.apply_in_place(torch.from_numpy(frames.numpy().copy()), params)
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
+        return self.apply_in_place(frames.copy() if isinstance(frames, np.ndarray) else frames.clone(), params)
 
     @override
-    def apply_in_place(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply_in_place(self, frames: Frames, params: dict[str, Any]) -> Frames:
         mask = self.mask_of(params) if self.needs_mask else None
         for rows, columns, filling in self.fillings(params, *frames.shape[-2:]):
             kept = None if mask is None else mask[:, None, rows, columns] != 0
-            if frames.device.type == "cpu":
-                # By numpy, in this thread: torch would divide each patch among threads, which wait for each other.
-                area = frames.numpy()[..., rows, columns]
+            if isinstance(frames, np.ndarray):
+                area = frames[..., rows, columns]
                 area[:] = filling if kept is None else np.where(kept, area, filling)
-                continue
-            shown = torch.from_numpy(filling).to(frames.device)
-            if kept is not None:
-                shown = torch.where(torch.from_numpy(kept).to(frames.device), frames[..., rows, columns], shown)
-            frames[..., rows, columns] = shown
+            else:
+                from augmentation_worker.transforms.kernels_in_torch import cover_in_torch  # noqa: PLC0415 (torch)
+
+                cover_in_torch(frames[..., rows, columns], filling, kept)
         return frames
 
     def fillings(

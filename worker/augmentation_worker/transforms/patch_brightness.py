@@ -5,11 +5,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
+from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 from augmentation_worker.transforms.mask import fixed_point, multiply
@@ -91,7 +91,7 @@ class PatchBrightness(KeyedTransform):
         return {"patches": BrightnessPatches(tuple(self._patch() for _ in range(count)))}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         return multiply(frames, params["patches"].factors(*frames.shape[-2:]))
 
     @override

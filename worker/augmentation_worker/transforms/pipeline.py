@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from augmentation_api.spec import Augmentation
@@ -20,6 +19,7 @@ from augmentation_api.transforms import TRANSFORM_MODELS, TransformName
 from augmentation_api.vocabulary import AcrossCameras
 from augmentation_worker.transforms.background import Background, BackgroundImages
 from augmentation_worker.transforms.choice import transforms_of
+from augmentation_worker.transforms.frames import Frames, check_frames
 from augmentation_worker.transforms.geometric_transform import GeometricTransform, Geometry, Step, fused
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, KeyedTransform
@@ -69,24 +69,28 @@ class EpisodeTransform:
         moving = [(each, dict(params)) for _, each, params in self.steps if isinstance(each, GeometricTransform)]
         return Geometry(tuple(moving)) if moving else None
 
-    def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
+    def __call__(self, frames: Frames, first_frame: int) -> Frames:
         """The frames, augmented; the input is left as it is.
 
         Args:
-            frames: uint8 [N, 3, H, W], consecutive frames of the episode, on any device.
+            frames: uint8 [N, 3, H, W], consecutive frames of the episode: an array, or a tensor on any device.
             first_frame: index in the episode of the first of them.
 
         Returns:
-            uint8 [N, 3, H, W] on the same device. The same pixels however the episode is cut into batches.
+            uint8 [N, 3, H, W] of the same kind, on the same device. The same pixels however the episode is cut into
+            batches.
         """
-        if frames.device.type != "cpu" and has_triton():
-            return self._of_gpu(frames, first_frame)[0]
-        made: torch.Tensor | None = None
+        check_frames(frames)
+        if not isinstance(frames, np.ndarray):
+            if frames.device.type == "cpu":
+                import torch  # noqa: PLC0415 (frames are its tensor)
+
+                return torch.from_numpy(self(frames.numpy(), first_frame))
+            if has_triton():
+                return self._of_gpu(frames, first_frame)[0]
+        made: Frames | None = None
         for transform, params in self.steps_of(frames, first_frame):
-            if made is not None and isinstance(transform, KeyedTransform):
-                made = transform.apply_in_place(made, params)
-            else:
-                made = transform.transform(frames if made is None else made, params)
+            made = transform.apply(frames, params) if made is None else transform.apply_in_place(made, params)
         return frames if made is None else made
 
     @cached_property
@@ -95,7 +99,7 @@ class EpisodeTransform:
         module = import_module(f"{__package__}.cuda.fused_copies")
         return cast("FusedCopies", module.FusedCopies([self]))
 
-    def steps_of(self, frames: torch.Tensor, first_frame: int) -> Iterator[Step]:
+    def steps_of(self, frames: Frames, first_frame: int) -> Iterator[Step]:
         """What these frames go through, in order, each step with all that it reads in its parameters.
 
         Arguments as of a call.
@@ -111,7 +115,7 @@ class EpisodeTransform:
     def _fused_steps(self) -> list[Step]:
         return fused([(transform, dict(params)) for _, transform, params in self.steps])
 
-    def _masks(self, frames: torch.Tensor, first_frame: int) -> dict[str, tuple[NDArray[np.uint8], int]]:
+    def _masks(self, frames: Frames, first_frame: int) -> dict[str, tuple[NDArray[np.uint8], int]]:
         """The masks that the steps need, by the name that they have in params, each with the number of its first frame.
 
         Raises ValueError if there are none.

@@ -12,10 +12,10 @@ from math import ceil, floor, sqrt
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from augmentation_worker.transforms import resampler_kernels as kernels
+from augmentation_worker.transforms.frames import Frames, empty_like
 from augmentation_worker.transforms.homography import FIXED_BITS, Homography, fixed_point, normalized
 from augmentation_worker.transforms.once_per_size import OncePerSize
 
@@ -63,26 +63,26 @@ class Resampling:
         """Whether columns stay columns, and rows rows: the frame is scaled and shifted."""
         return not any(self.matrix[place] for place in (1, 3, 6, 7))
 
-    def __call__(self, frames: torch.Tensor) -> torch.Tensor:
+    def __call__(self, frames: Frames) -> Frames:
         """Frames uint8 [N, C, H, W], resampled; the input is left as it is."""
-        result = torch.empty_like(frames, memory_format=torch.contiguous_format)
+        result = empty_like(frames)
         self.write(frames, result)
         return result
 
-    def write(self, frames: torch.Tensor, result: torch.Tensor) -> None:
-        """The same, into a contiguous tensor of the same shape."""
-        if frames.device.type != "cpu":
+    def write(self, frames: Frames, result: Frames) -> None:
+        """The same, into contiguous frames of the same shape."""
+        if not isinstance(frames, np.ndarray):
+            from augmentation_worker.transforms.kernels_in_torch import resample_in_torch  # noqa: PLC0415 (torch)
+
             result.copy_(frames if self.changes_nothing else resample_in_torch(frames, self))
             return
-        # By numpy: torch would divide a copy among threads, which wait for each other by spinning.
-        values, target = frames.numpy(), result.numpy()
         if self.changes_nothing:
-            target[:] = values
+            result[:] = frames
             return
-        columns, rows = self._first_taps(*values.shape[-2:])
+        columns, rows = self._first_taps(*frames.shape[-2:])
         weights_x, weights_y = tent(self.reach_x), tent(self.reach_y)
         resample = kernels.resample_along_axes if self.keeps_axes else kernels.resample
-        resample(np.ascontiguousarray(values), target, columns, rows, weights_x, weights_y, self.border == BLACK)
+        resample(np.ascontiguousarray(frames), result, columns, rows, weights_x, weights_y, self.border == BLACK)
 
     def nearest(self, values: NDArray[Any], black: int = 0) -> NDArray[Any]:
         """Arrays [..., H, W] of labels or depths: of each place the nearest value, none mixed; `black` beyond BLACK."""
@@ -139,42 +139,3 @@ def tent(reach: int) -> NDArray[np.int32]:
     weights: NDArray[np.int32] = np.ascontiguousarray(np.diff(rounded, axis=1, prepend=0).astype(np.int32))
     weights.flags.writeable = False
     return weights
-
-
-def resample_in_torch(frames: torch.Tensor, resampling: Resampling) -> torch.Tensor:
-    """The twin of the kernels in plain torch, for any device."""
-    height, width = frames.shape[-2:]
-    columns, rows = _locate_in_torch(resampling, height, width, frames.device)
-    columns, rows = columns + _PLACE - resampling.reach_x, rows + _PLACE - resampling.reach_y
-    weights_x, weights_y = (
-        torch.from_numpy(tent(reach).copy()).to(frames.device) for reach in (resampling.reach_x, resampling.reach_y)
-    )
-    of_column, of_row = weights_x[columns & (_PLACE - 1)], weights_y[rows & (_PLACE - 1)]
-    values = frames.to(torch.int32).flatten(-2)
-    total = torch.full(frames.shape, 1 << (2 * kernels.WEIGHT_BITS - 1), dtype=torch.int32, device=frames.device)
-    for down in range(weights_y.shape[1]):
-        row = (rows >> kernels.PLACE_BITS) + down
-        for across in range(weights_x.shape[1]):
-            column = (columns >> kernels.PLACE_BITS) + across
-            weight = of_row[..., down] * of_column[..., across]
-            if resampling.border == BLACK:
-                weight = weight * ((row >= 0) & (row < height) & (column >= 0) & (column < width))
-            place = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
-            total += weight * values[..., place]
-    return (total >> (2 * kernels.WEIGHT_BITS)).to(torch.uint8)
-
-
-def _locate_in_torch(
-    resampling: Resampling, height: int, width: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The twin of kernels.locate: int64 [H, W], columns and rows in 1/256 of a pixel."""
-    m = resampling.matrix
-    x = torch.arange(width, device=device, dtype=torch.int64)
-    y = torch.arange(height, device=device, dtype=torch.int64)[:, None]
-    depth = (m[6] * x + m[7] * y + m[8]).clamp(min=1 << kernels.LEAST_DEPTH_BITS)
-    half = torch.div(depth, 2, rounding_mode="floor")
-    places = []
-    for row in (m[:3], m[3:6]):
-        scaled = ((row[0] * x + row[1] * y + row[2]) << kernels.PLACE_BITS) + half
-        places.append(torch.div(scaled, depth, rounding_mode="floor").clamp(-kernels.FARTHEST, kernels.FARTHEST))
-    return places[0], places[1]

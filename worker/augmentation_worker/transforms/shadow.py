@@ -6,12 +6,12 @@ from math import cos, radians, sin
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 from augmentation_worker.transforms.mask import multiply
@@ -97,7 +97,7 @@ class Shadow(KeyedTransform):
         }
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         return multiply(frames, params["shadow"].factors(*frames.shape[-2:]))
 
     @override

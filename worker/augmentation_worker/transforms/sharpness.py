@@ -3,16 +3,15 @@
 from typing import Any
 
 import numpy as np
-import torch
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
 
 _DEFAULTS = spec.Sharpness()
-_WEIGHTS = 13  # of 3x3 pixels, of which the middle one counts five times
 
 
 class Sharpness(KeyedTransform):
@@ -32,14 +31,16 @@ class Sharpness(KeyedTransform):
         return {"factor": self._uniform(*self.factor)}
 
     @override
-    def apply(self, frames: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
+    def apply(self, frames: Frames, params: dict[str, Any]) -> Frames:
         gain = gain_of(params["factor"])
-        if frames.device.type != "cpu":
+        if not isinstance(frames, np.ndarray):
+            from augmentation_worker.transforms.kernels_in_torch import sharpen_in_torch  # noqa: PLC0415 (torch)
+
             return sharpen_in_torch(frames, gain)
-        values = frames.contiguous().numpy()
+        values = np.ascontiguousarray(frames)
         result = np.empty_like(values)
         kernels.sharpen(values, result, np.int32(gain))
-        return torch.from_numpy(result)
+        return result
 
     @override
     def describe(self, params: dict[str, Any]) -> Description:
@@ -49,21 +50,3 @@ class Sharpness(KeyedTransform):
 def gain_of(factor: float) -> int:
     """What is added of the detail, as a fixed-point number of which 65536 is one: factor - 1."""
     return round((factor - 1) * (1 << kernels.SHARPNESS_BITS))
-
-
-def sharpen_in_torch(frames: torch.Tensor, gain: int) -> torch.Tensor:
-    """The twin of kernels.sharpen in plain torch, for any device."""
-    result = frames.clone(memory_format=torch.contiguous_format)
-    height, width = frames.shape[-2:]
-    if height < 3 or width < 3:
-        return result
-    values = frames.to(torch.int32)
-    middle = values[..., 1:-1, 1:-1]
-    square = sum(
-        values[..., row : height - 2 + row, column : width - 2 + column] for row in range(3) for column in range(3)
-    )
-    exact = middle * (_WEIGHTS << kernels.SHARPNESS_BITS) + gain * (9 * middle - square)
-    rounded = exact.clamp_(min=0) + (_WEIGHTS << (kernels.SHARPNESS_BITS - 1))
-    sharpened = torch.div(rounded, _WEIGHTS << kernels.SHARPNESS_BITS, rounding_mode="floor")
-    result[..., 1:-1, 1:-1] = sharpened.clamp_(max=255).to(torch.uint8)
-    return result

@@ -48,7 +48,7 @@ def frames_of(folder: Path, camera: str, row: dict[str, Any], rate: Fraction) ->
     number = row[f"videos/{camera}/chunk_index"], row[f"videos/{camera}/file_index"]
     path = folder / f"videos/{camera}/chunk-{number[0]:03d}/file-{number[1]:03d}.mp4"
     first = round(row[f"videos/{camera}/from_timestamp"] * rate)
-    return torch.cat(list(decode_segment(VideoSegment(path, first, row["length"], rate))))
+    return torch.from_numpy(np.concatenate(list(decode_segment(VideoSegment(path, first, row["length"], rate)))))
 
 
 def recorded_with_the_last_one_turned(folder: Path) -> Path:

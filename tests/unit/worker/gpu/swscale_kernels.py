@@ -67,6 +67,6 @@ def _decoded_h264() -> av.VideoFrame:
     with TemporaryDirectory() as folder:
         path = Path(folder, "black.mp4")
         with VideoEncoder(path, VideoEncoding.default(VideoCodec.H264), fps=1, width=16, height=16) as encoder:
-            encoder.write(torch.zeros((1, 3, 16, 16), dtype=torch.uint8))
+            encoder.write(torch.zeros((1, 3, 16, 16), dtype=torch.uint8).numpy())
         (decoded,) = decode_frames(VideoSegment(path, 0, 1, 1))
     return decoded

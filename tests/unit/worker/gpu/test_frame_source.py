@@ -60,7 +60,7 @@ def test_memory_is_written_again_when_it_was_read(tmp_path: Path, queue: Recordi
     path = tmp_path / "video.mp4"
     frames = torch.arange(FRAMES, dtype=torch.uint8)[:, None, None, None].mul(20).expand(FRAMES, 3, 16, 16)
     with VideoEncoder(path, VideoEncoding.default(VideoCodec.H264), fps=10, width=16, height=16) as encoder:
-        encoder.write(frames.contiguous())
+        encoder.write(frames.contiguous().numpy())
     segment = VideoSegment(path, 0, FRAMES, 10)
     source = FrameSource(segment, probe_video(path), CPU, BATCH, None)
     places = []

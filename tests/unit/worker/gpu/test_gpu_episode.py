@@ -6,6 +6,7 @@ What only a GPU can show (streams, NVDEC, NVENC) is compared with the CPU by `ma
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from augmentation_api.spec import Augmentation
 from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import VideoCodec
+from augmentation_worker.media.device import AugmentDevice
 from augmentation_worker.media.stage_clock import Stage, StageClock
 from augmentation_worker.media.video import cuda_colors
 from augmentation_worker.media.video.check import check_video
@@ -38,6 +40,7 @@ from augmentation_worker.media.video.nvenc import prefer_nvenc
 from augmentation_worker.media.video.properties import probe_video
 from augmentation_worker.media.video.segment import VideoSegment, decode_frames
 from augmentation_worker.transforms.cuda.fused_copies import FusedCopies
+from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from tests.unit.worker.pixels.conftest import moving_scene, psnr
 
@@ -54,7 +57,7 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> VideoSegment:
     path = tmp_path_factory.mktemp("source") / "source.mp4"
     noise = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (30, 3, HEIGHT, WIDTH), np.uint8))
     with VideoEncoder(path, replace(H264, crf=30), fps=10, width=WIDTH, height=HEIGHT) as encoder:
-        encoder.write(noise)
+        encoder.write(noise.numpy())
     return VideoSegment(path, 3, FRAMES, 10)
 
 
@@ -72,7 +75,7 @@ def on_cpu(
     segment: VideoSegment, pipelines: Sequence[EpisodeTransform], tmp_path_factory: pytest.TempPathFactory
 ) -> EncodedEpisode:
     """What every way has to give."""
-    return encode_copies(segment, pipelines, tmp_path_factory.mktemp("cpu") / "copies", H264, device=CPU)
+    return encode_copies(segment, pipelines, tmp_path_factory.mktemp("cpu") / "copies", H264, device="cpu")
 
 
 def episode(
@@ -130,7 +133,7 @@ def test_triton_kernels_augment_all_copies_at_once(
         sample_pipeline(augmentation, camera="top", episode=0, copy=copy, episode_mean=(0.5, 0.4, 0.5))
         for copy in range(2)
     ]
-    expected = encode_copies(short, pipelines, tmp_path / "cpu", H264, device=CPU)
+    expected = encode_copies(short, pipelines, tmp_path / "cpu", H264, device="cpu")
     monkeypatch.setattr(gpu_episode, "augmentation_of", lambda pipelines, device: FusedCopies(pipelines))
     assert results(episode(short, pipelines, tmp_path / "gpu").make()) == contents(expected.copies)
 
@@ -163,7 +166,7 @@ def test_a_failing_transform_leaves_no_file_and_no_thread_waiting(
     tmp_path: Path, segment: VideoSegment, pipelines: list[EpisodeTransform]
 ) -> None:
     class Failing(EpisodeTransform):
-        def __call__(self, frames: torch.Tensor, first_frame: int) -> torch.Tensor:
+        def __call__(self, frames: Frames, first_frame: int) -> Frames:
             if first_frame >= 2 * BATCH:
                 raise RuntimeError(f"failed at frame {first_frame}")
             return frames
@@ -188,7 +191,7 @@ def test_surfaces_are_encoded_where_they_are_and_reused_when_the_encoder_has_let
     kernels, queue = SwscaleKernels(), new_queue(CPU)
     frames = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (60, 3, HEIGHT, WIDTH), np.uint8))
     with VideoEncoder(tmp_path / "expected.mp4", H264, fps=10, width=WIDTH, height=HEIGHT) as expected:
-        expected.write(frames)
+        expected.write(frames.numpy())
     encoder = VideoEncoder(tmp_path / "made.mp4", H264, fps=10, width=WIDTH, height=HEIGHT)
     way = SurfaceInput((BATCH, HEIGHT, WIDTH), probe_video(tmp_path / "expected.mp4").colors, kernels, CPU)
     writer = GpuCopyWriter(tmp_path / "made.mp4", encoder, way, len(frames), BATCH, StageClock())
@@ -214,7 +217,7 @@ def test_a_surface_is_one_piece_in_which_chroma_follows_luma() -> None:
 def test_where_chroma_lies_is_found_out_by_trying(tmp_path: Path, codec: VideoCodec, siting: str) -> None:
     path, tags = tmp_path / "video.mp4", ColorTags(matrix=1, range=1)
     with VideoEncoder(path, VideoEncoding.default(codec), fps=1, width=WIDTH, height=HEIGHT, colors=tags) as encoder:
-        encoder.write(torch.zeros((1, 3, HEIGHT, WIDTH), dtype=torch.uint8))
+        encoder.write(torch.zeros((1, 3, HEIGHT, WIDTH), dtype=torch.uint8).numpy())
     (frame,) = decode_frames(VideoSegment(path, 0, 1, 1))
     assert GpuColors(SwscaleKernels(), CPU).siting_of(frame, tags) == siting
     other = "center" if siting == "left" else "left"
@@ -246,11 +249,11 @@ def test_triton_kernels_convert_episodes(tmp_path: Path, codec: VideoCodec, siti
     """By Triton's interpreter: they are found to be exact, and then convert both ways, to planes and to surfaces."""
     path, frames = tmp_path / "video.mp4", moving_scene(2, 16, 32)
     with VideoEncoder(path, VideoEncoding.default(codec), fps=10, width=32, height=16) as encoder:
-        encoder.write(frames)
+        encoder.write(frames.numpy())
     segment, properties = VideoSegment(path, 0, 2, 10), probe_video(path)
     colors = GpuColors(TritonKernels(cuda_colors), CPU)
     assert colors.siting_in(segment, properties.colors) == siting
-    expected = encode_copies(segment, [EpisodeTransform(())], tmp_path / "cpu", H264, device=CPU)
+    expected = encode_copies(segment, [EpisodeTransform(())], tmp_path / "cpu", H264, device="cpu")
     (tmp_path / "gpu").mkdir()
     copies = [(0, EpisodeTransform(()))]
     made = GpuEpisode(segment, copies, tmp_path / "gpu", H264, properties, CPU, 1, StageClock(), colors=colors)
@@ -279,7 +282,7 @@ def test_a_gpu_writes_the_files_of_the_cpu(tmp_path: Path, codec: VideoCodec, tr
     """By whatever of decoder, kernels and conversions this GPU has."""
     source, encoding = tmp_path / "source.mp4", replace(VideoEncoding.default(codec), gop=5)
     with VideoEncoder(source, encoding, fps=10, width=320, height=240) as encoder:
-        encoder.write(moving_scene(40, 240, 320))
+        encoder.write(moving_scene(40, 240, 320).numpy())
     of_video = VideoSegment(source, 7, 33, 10)
     augmentation = Augmentation(copies=COPIES, transforms=transforms)
     sampled = [
@@ -287,8 +290,8 @@ def test_a_gpu_writes_the_files_of_the_cpu(tmp_path: Path, codec: VideoCodec, tr
         for copy in range(COPIES)
     ]
     on_cpu, on_gpu = (
-        encode_copies(of_video, sampled, tmp_path / name, encoding, device=torch.device(name), batch_size=8)
-        for name in ("cpu", "cuda")
+        encode_copies(of_video, sampled, tmp_path / name, encoding, device=name, batch_size=8)
+        for name in get_args(AugmentDevice)
     )
     print(f"{codec}: {on_gpu.made_by}")
     assert ON_CPU not in on_gpu.made_by
@@ -306,16 +309,16 @@ def test_a_gpu_that_encodes_gets_the_pixels_of_the_cpu(tmp_path: Path, codec: Vi
         pytest.skip(f"no NVENC for {codec}: what it writes is not looked at")
     source, frames = tmp_path / "source.mp4", moving_scene(70, 240, 320)
     with VideoEncoder(source, H264, fps=10, width=320, height=240) as encoder:
-        encoder.write(frames)
+        encoder.write(frames.numpy())
     unchanged = [EpisodeTransform(())] * COPIES
     segment = VideoSegment(source, 0, len(frames), 10)
-    made = encode_copies(segment, unchanged, tmp_path / "gpu", encoding, device=torch.device("cuda"), batch_size=16)
-    expected = encode_copies(segment, unchanged, tmp_path / "cpu", software, device=CPU)
+    made = encode_copies(segment, unchanged, tmp_path / "gpu", encoding, device="cuda", batch_size=16)
+    expected = encode_copies(segment, unchanged, tmp_path / "cpu", software, device="cpu")
     print(f"{codec}: {made.made_by}")
     if gpu_colors(torch.device("cuda")) is not None:
         assert "encoded from the GPU's memory" in made.made_by
     assert [copy.pixel_hash for copy in made.copies] == [copy.pixel_hash for copy in expected.copies]
     for copy in made.copies:
         check_video(copy.path, 10, len(frames))
-        decoded = torch.cat(list(decode_segment(VideoSegment(copy.path, 0, len(frames), 10))))
+        decoded = torch.from_numpy(np.concatenate(list(decode_segment(VideoSegment(copy.path, 0, len(frames), 10)))))
         assert psnr(decoded, frames) > 33

@@ -26,7 +26,7 @@ SOFTWARE_TOO = [VideoCodec.H264, VideoCodec.HEVC]
 
 def video(path: Path, codec: VideoCodec, gop: int = 7) -> VideoSegment:
     with VideoEncoder(path, replace(VideoEncoding.default(codec), gop=gop), fps=10, width=128, height=96) as encoder:
-        encoder.write(moving_scene(30, 96, 128))
+        encoder.write(moving_scene(30, 96, 128).numpy())
     return VideoSegment(path, 9, 20, 10)
 
 

@@ -10,9 +10,9 @@ from augmentation_worker.transforms.background import (
     Background,
     BackgroundParameters,
     blend,
-    blend_in_torch,
     value_noise,
 )
+from augmentation_worker.transforms.kernels_in_torch import blend_in_torch
 from augmentation_worker.transforms.occlusion import Occlusion
 from tests.unit.worker.pixels.test_pipeline import moving_square, sampled
 

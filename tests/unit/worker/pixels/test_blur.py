@@ -5,7 +5,8 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional
 
-from augmentation_worker.transforms.blur import Blur, BlurParameters, blur_in_torch
+from augmentation_worker.transforms.blur import Blur, BlurParameters
+from augmentation_worker.transforms.kernels_in_torch import blur_in_torch
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 
 

@@ -26,7 +26,7 @@ def test_every_frame_of_joined_videos_is_found_by_seeking(
     parts = [tmp_path / f"{part}.mp4" for part in range(3)]
     for number, part in enumerate(parts):
         with VideoEncoder(part, encoding, fps=FPS, threads=1, height=64, width=64) as encoder:
-            encoder.write(moving_scene(3 * frames, 64, 64)[number * frames : (number + 1) * frames])
+            encoder.write(moving_scene(3 * frames, 64, 64)[number * frames : (number + 1) * frames].numpy())
     joined = tmp_path / "joined.mp4"
     with JoinedVideo(joined, FPS) as video:
         assert [video.append(part, frames) for part in parts] == [0, frames, 2 * frames]

@@ -20,13 +20,13 @@ from .conftest import SampleVideo, moving_scene
 
 
 def decoded(path: Path, first: int, frames: int, fps: Fraction | int = 10, batch_size: int = 32) -> torch.Tensor:
-    return torch.cat(list(decode_segment(VideoSegment(path, first, frames, fps), batch_size)))
+    return torch.from_numpy(np.concatenate(list(decode_segment(VideoSegment(path, first, frames, fps), batch_size))))
 
 
 def written(path: Path, frames: torch.Tensor, encoding: VideoEncoding | None = None, fps: int = 10) -> Path:
     height, width = frames.shape[2:]
     with VideoEncoder(path, encoding or VideoEncoding(), fps=fps, height=height, width=width) as encoder:
-        encoder.write(frames)
+        encoder.write(frames.numpy())
     return path
 
 
@@ -56,8 +56,8 @@ def test_a_segment_may_start_between_key_frames(sample: SampleVideo, first: int)
 def test_batches_are_full_but_for_the_last(sample: SampleVideo, batch_size: int) -> None:
     batches = list(decode_segment(VideoSegment(sample.path, 68, 58, 10), batch_size))
     assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
-    assert all(batch.is_contiguous() and batch.dtype == torch.uint8 for batch in batches)
-    assert torch.equal(torch.cat(batches), sample.episode_frames(1))
+    assert all(batch.flags.c_contiguous and batch.dtype == np.uint8 for batch in batches)
+    assert torch.equal(torch.from_numpy(np.concatenate(batches)), sample.episode_frames(1))
 
 
 @pytest.mark.parametrize("width", [84, 100, 322])
@@ -75,7 +75,7 @@ def test_colour_tags_are_written_and_honoured(tmp_path: Path, matrix: int, color
     colors = ColorTags(matrix=matrix, range=color_range, primaries=1, transfer=1)
     path = tmp_path / "video.mp4"
     with VideoEncoder(path, VideoEncoding(crf=10), fps=10, width=128, height=96, colors=colors) as encoder:
-        encoder.write(scene)
+        encoder.write(scene.numpy())
     assert probe_video(path).colors == colors
     # The wrong matrix or range moves whole areas, by several levels; what compression does cancels out in the mean.
     error = decoded(path, 0, 4).double().mean(dim=(0, 2, 3)) - scene.double().mean(dim=(0, 2, 3))
@@ -102,7 +102,7 @@ def test_a_rate_that_is_a_fraction_is_exact(tmp_path: Path) -> None:
     rate = Fraction(30_000, 1001)
     path = tmp_path / "video.mp4"
     with VideoEncoder(path, VideoEncoding(), fps=rate, width=64, height=64) as encoder:
-        encoder.write(moving_scene(50, 64, 64))
+        encoder.write(moving_scene(50, 64, 64).numpy())
     assert len(decoded(path, 20, 30, rate)) == 30
 
 

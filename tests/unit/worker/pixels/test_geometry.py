@@ -16,11 +16,12 @@ from augmentation_worker.transforms.crop_resize import CropResize, crop_box
 from augmentation_worker.transforms.drift import FRAMES_PER_POINT, Drift
 from augmentation_worker.transforms.geometric_transform import Geometry, fused
 from augmentation_worker.transforms.homography import IDENTITY, Homography, crop, product, quadrilateral, similarity
+from augmentation_worker.transforms.kernels_in_torch import resample_in_torch
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.lighting import Lighting
 from augmentation_worker.transforms.perspective import Perspective
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
-from augmentation_worker.transforms.resampler import BLACK, EDGE, Resampling, resample_in_torch, tent
+from augmentation_worker.transforms.resampler import BLACK, EDGE, Resampling, tent
 from tests.unit.worker.pixels.conftest import psnr
 
 HEIGHT, WIDTH = 120, 160

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional
 
-from augmentation_worker.transforms.hue_saturation import HueSaturation, color_matrix, multiply_in_torch
+from augmentation_worker.transforms.hue_saturation import HueSaturation, color_matrix
+from augmentation_worker.transforms.kernels_in_torch import multiply_colors_in_torch
 
 
 @pytest.mark.parametrize("percent", [-100.0, -40.0, 0.0, 60.0])
@@ -38,4 +39,4 @@ def test_a_hue_rotation_keeps_luma() -> None:
 def test_the_kernel_of_colors_and_its_twin_give_the_same_pixels(photo: torch.Tensor, hue: float) -> None:
     transform = HueSaturation((hue, hue), (80, 80))
     params = transform.make_params([])
-    assert torch.equal(transform.transform(photo, params), multiply_in_torch(photo, params["matrix"]))
+    assert torch.equal(transform.transform(photo, params), multiply_colors_in_torch(photo, params["matrix"]))

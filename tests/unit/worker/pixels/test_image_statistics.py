@@ -14,7 +14,7 @@ from augmentation_worker.media.image_statistics import (
 def collected(frames: torch.Tensor, batch_size: int = 7) -> ImageStatistics:
     collector = ImageStatisticsCollector(len(frames))
     for first in range(0, len(frames), batch_size):
-        collector.add(frames[first : first + batch_size], first)
+        collector.add(frames[first : first + batch_size].numpy(), first)
     return collector.result()
 
 
@@ -108,7 +108,7 @@ def test_one_frame_is_enough() -> None:
 
 def test_missing_frames_are_an_error() -> None:
     collector = ImageStatisticsCollector(10)
-    collector.add(scene(9, 8, 8), 0)
+    collector.add(scene(9, 8, 8).numpy(), 0)
     with pytest.raises(ValueError, match="10 sampled frames, 9"):
         collector.result()
 

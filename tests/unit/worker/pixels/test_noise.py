@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.kernels_in_torch import add_noise_in_torch, philox_in_torch
 from augmentation_worker.transforms.keyed_random import KeyedRandom
-from augmentation_worker.transforms.noise import Noise, add_noise_in_torch, gaussian_table, philox_in_torch
+from augmentation_worker.transforms.noise import Noise, gaussian_table
 
 HEIGHT, WIDTH = 120, 160
 

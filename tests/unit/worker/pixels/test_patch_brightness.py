@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from augmentation_worker.transforms.mask import BRIGHTEST, fixed_point, multiply, multiply_in_torch
+from augmentation_worker.transforms.kernels_in_torch import multiply_by_mask_in_torch
+from augmentation_worker.transforms.mask import BRIGHTEST, fixed_point, multiply
 from augmentation_worker.transforms.patch_brightness import BrightnessPatch, BrightnessPatches, PatchBrightness
 
 PATCHES = (BrightnessPatch(0.2, 0.7, 0.1, 0.4), BrightnessPatch(0.5, 0.5, 0.25, 1.6), BrightnessPatch(1, 0, 0.05, 1.2))
@@ -33,6 +34,6 @@ def test_the_kernel_of_masks_and_its_twin_give_the_same_pixels(photo: torch.Tens
     factors = np.random.default_rng(3).random((48, 64)) * factor
     mask = fixed_point(factors)
     changed = multiply(photo, mask)
-    assert torch.equal(changed, multiply_in_torch(photo, mask))
+    assert torch.equal(changed, multiply_by_mask_in_torch(photo, mask))
     expected = np.minimum(255, np.floor(photo.numpy() * np.minimum(factors, BRIGHTEST) + 0.5))
     assert np.abs(changed.numpy() - expected).max() <= 1

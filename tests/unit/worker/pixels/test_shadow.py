@@ -2,7 +2,7 @@
 
 import torch
 
-from augmentation_worker.transforms.mask import multiply_in_torch
+from augmentation_worker.transforms.kernels_in_torch import multiply_by_mask_in_torch
 from augmentation_worker.transforms.shadow import Shadow, ShadowParameters
 
 
@@ -26,4 +26,4 @@ def test_a_shadow_without_strength_changes_nothing_and_one_of_all_is_black(photo
 def test_the_kernel_of_shadows_and_its_twin_give_the_same_pixels(photo: torch.Tensor) -> None:
     parameters = ShadowParameters(63.0, 0.15, 200.0, 0.4, 0.6)
     ours = Shadow().transform(photo, {"shadow": parameters})
-    assert torch.equal(ours, multiply_in_torch(photo, parameters.mask(48, 64)))
+    assert torch.equal(ours, multiply_by_mask_in_torch(photo, parameters.mask(48, 64)))

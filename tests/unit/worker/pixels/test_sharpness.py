@@ -5,7 +5,8 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional
 
-from augmentation_worker.transforms.sharpness import Sharpness, gain_of, sharpen_in_torch
+from augmentation_worker.transforms.kernels_in_torch import sharpen_in_torch
+from augmentation_worker.transforms.sharpness import Sharpness, gain_of
 
 
 def sharpened(frames: torch.Tensor, factor: float) -> torch.Tensor:

@@ -22,7 +22,7 @@ def work(tmp_path: Path, device: Device) -> Work:
 )
 def test_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: Device, has_gpu: bool, expected: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
-    assert work(tmp_path, wanted).device == torch.device(expected)
+    assert work(tmp_path, wanted).device == expected
 
 
 def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

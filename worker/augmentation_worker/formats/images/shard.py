@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-import torch
 from typing_extensions import override
 
 from augmentation_api import Augmentation
@@ -28,6 +27,7 @@ from augmentation_worker.formats.records import BlobRecord, unusable_of
 from augmentation_worker.formats.tables import ROW_GROUP_BYTES, RowGroups, with_column
 from augmentation_worker.media.contact_sheet import empty_preview
 from augmentation_worker.media.cores import usable_cores
+from augmentation_worker.media.device import AugmentDevice
 from augmentation_worker.media.images.header import ImageInvalid
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.media.stage_clock import Stage, StageClock
@@ -123,7 +123,7 @@ class BlockWriter:
     augmentation: Augmentation
     columns: tuple[str, ...]
     followers: Mapping[str, str]
-    device: torch.device
+    device: AugmentDevice
     on_row: Callable[[int], None]
     keeps_labels: bool = True
     backgrounds: SourceImages | None = None

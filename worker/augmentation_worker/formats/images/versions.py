@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
-import torch
 
 from augmentation_api import Augmentation
 from augmentation_worker.formats.images.cells import Cell, content_of, is_empty, path_of
 from augmentation_worker.formats.images.labels import holds_labels
 from augmentation_worker.formats.masks import masked_transforms
+from augmentation_worker.media.device import AugmentDevice, augment_on
 from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image
 from augmentation_worker.media.images.header import ImageInvalid, read_header
 from augmentation_worker.media.images.labels import move_labels, upright_size
@@ -48,7 +49,7 @@ def pipelines_of(
     """
     masks = _mask_reader(mask, image) if masked_transforms(augmentation, column) else None
     # In whole numbers: the same mean on every machine.
-    sums = image.pixels.to(torch.int64).sum((1, 2))
+    sums = image.pixels.sum((1, 2), dtype=np.int64)
     values = image.pixels.shape[1] * image.pixels.shape[2] * 255
     mean = [int(channel) / values for channel in sums]
     return [
@@ -90,7 +91,7 @@ def versions_of_cell(
     column: str,
     row: int,
     copies: int,
-    device: torch.device,
+    device: AugmentDevice,
     mask: Cell | None,
     backgrounds: BackgroundImages | None,
     *,
@@ -113,7 +114,7 @@ def make_versions(
     column: str,
     row: int,
     copies: int,
-    device: torch.device,
+    device: AugmentDevice,
     mask: Cell | None = None,
     backgrounds: BackgroundImages | None = None,
     stages: StageClock | None = None,
@@ -122,13 +123,12 @@ def make_versions(
     stages = stages or StageClock()
     with stages.measure(Stage.DECODE):
         image = decode_image(content)
-    frames = image.pixels[None].to(device)
     versions = []
     for pipeline in pipelines_of(augmentation, column, row, copies, image, mask, backgrounds):
         with stages.measure(Stage.TRANSFORM):
-            pixels = pipeline(frames, 0)[0].cpu().contiguous()
+            pixels = augment_on(device, pipeline, image.pixels[None], 0)[0]
             pixel_hash = PixelHash()
-            pixel_hash.update(pixels.numpy())
+            pixel_hash.update(pixels)
         with stages.measure(Stage.ENCODE):
             encoded = encode_image(pixels, image.encoding)
         versions.append(Version(encoded, pixel_hash.digest()))

@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 
+import numpy as np
 import pyarrow as pa
-import torch
+from numpy.typing import NDArray
 
 from augmentation_worker.formats.lerobot.image_cells import UnusableImage, image_contents
 from augmentation_worker.formats.lerobot.info import Camera
 from augmentation_worker.media.cores import usable_cores
+from augmentation_worker.media.device import AugmentDevice, augment_on
 from augmentation_worker.media.image_statistics import ImageStatistics, ImageStatisticsCollector
 from augmentation_worker.media.images.codec import DecodedImage, decode_image, encode_image, luma
 from augmentation_worker.media.images.decoder import ImageEncoding
@@ -96,7 +98,7 @@ class EpisodeImages:
         cameras: Mapping[Camera, Size],
         pipelines: Mapping[str, Sequence[EpisodeTransform]],
         frames: int,
-        device: torch.device,
+        device: AugmentDevice,
         on_frames: Callable[[int], None],
         labels: Sequence[LabelStream] = (),
         stages: StageClock | None = None,
@@ -125,9 +127,9 @@ class EpisodeImages:
             copies = self._copies[camera.key]
             tables = tables or [rows] * len(copies)
             images = self._decoded(rows, camera, first_frame)
-            frames = torch.stack([image.pixels for image in images])
+            frames = np.stack([image.pixels for image in images])
             encodings = [image.encoding for image in images]
-            grey = torch.tensor([encoding.grey for encoding in encodings])
+            grey = np.array([encoding.grey for encoding in encodings])
             made = self._threads.map(self._made, copies, repeat(frames), repeat(grey), repeat(first_frame))
             for place, pixels in enumerate(list(made)):
                 contents = list(self._threads.map(self._encoded, pixels, encodings))
@@ -156,11 +158,13 @@ class EpisodeImages:
 
         return list(self._threads.map(decoded, range(first_frame, first_frame + len(contents)), contents))
 
-    def _made(self, copy: "_Copy", frames: torch.Tensor, grey: torch.Tensor, first_frame: int) -> torch.Tensor:
+    def _made(
+        self, copy: "_Copy", frames: NDArray[np.uint8], grey: NDArray[np.bool_], first_frame: int
+    ) -> NDArray[np.uint8]:
         with self._stages.measure(Stage.TRANSFORM):
             return copy.make(frames, grey, first_frame)
 
-    def _encoded(self, pixels: torch.Tensor, encoding: ImageEncoding) -> bytes:
+    def _encoded(self, pixels: NDArray[np.uint8], encoding: ImageEncoding) -> bytes:
         with self._stages.measure(Stage.ENCODE):
             return encode_image(pixels, encoding)
 
@@ -168,18 +172,18 @@ class EpisodeImages:
 class _Copy:
     """One copy as one camera sees it, batch after batch."""
 
-    def __init__(self, pipeline: EpisodeTransform, frames: int, device: torch.device) -> None:
+    def __init__(self, pipeline: EpisodeTransform, frames: int, device: AugmentDevice) -> None:
         self._pipeline = pipeline
         self._device = device
         self._frames = frames
         self._hash = PixelHash()
         self._statistics = ImageStatisticsCollector(frames)
 
-    def make(self, frames: torch.Tensor, grey: torch.Tensor, first_frame: int) -> torch.Tensor:
-        augmented = self._pipeline(frames.to(self._device), first_frame).cpu().contiguous()
-        self._hash.update(augmented.numpy())
+    def make(self, frames: NDArray[np.uint8], grey: NDArray[np.bool_], first_frame: int) -> NDArray[np.uint8]:
+        augmented = augment_on(self._device, self._pipeline, frames, first_frame)
+        self._hash.update(augmented)
         if grey.any():  # statistics are of what is stored
-            augmented[grey] = luma(augmented[grey]).expand(-1, 3, -1, -1)
+            augmented[grey] = luma(augmented[grey])
         self._statistics.add(augmented, first_frame)
         return augmented
 

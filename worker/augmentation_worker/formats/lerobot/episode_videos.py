@@ -101,7 +101,7 @@ class EpisodeVideos:
 
     def _report_makers(self, camera: Camera, made_by: str) -> None:
         """Say once for each camera how a GPU's frames come and go: what it cannot do, the CPU does."""
-        if self.work.device.type != "cpu" and self._made_by.get(camera.key) != made_by:
+        if self.work.device != "cpu" and self._made_by.get(camera.key) != made_by:
             self._made_by[camera.key] = made_by
             self.work.events.event("gpu", f"Videos of {camera.key} are {made_by}", data={"camera": camera.key})
 
@@ -154,7 +154,7 @@ class EpisodeVideos:
         video = self.work.spec.output.video
         if video.preset is not None or video.profile is VideoProfile.SMALL:
             return False  # NVENC has neither these presets nor files as small
-        return self.work.device.type == "cuda" and video.encoder is EncoderChoice.AUTO
+        return self.work.device == "cuda" and video.encoder is EncoderChoice.AUTO
 
     def unusable(self, episode: PlannedEpisode, camera: Camera, error: VideoInvalid) -> WorkerFailure:
         """A source video that is not what the metadata says, in words."""

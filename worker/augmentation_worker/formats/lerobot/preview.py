@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from augmentation_api import Augmentation, AugmentationJobSpec, FailureReason
 from augmentation_api.spec import Preview
@@ -118,7 +118,7 @@ def _frame(
     camera: Camera,
     frame: int,
     open_file: Callable[[DatasetPath], Path],
-) -> torch.Tensor:
+) -> NDArray[np.uint8]:
     """One frame, uint8 [1, 3, H, W]."""
     if not camera.is_video:
         (row,) = SourceRows(metadata, open_file).batches(episode.source, 1, frame, frame + 1)

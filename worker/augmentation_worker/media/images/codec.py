@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from augmentation_worker.media.images.decoder import SUBSAMPLING_444, ImageEncoding, JpegEncoding, decode_pixels
@@ -45,7 +46,7 @@ class DecodedImage:
         encoding: how it was stored.
     """
 
-    pixels: torch.Tensor
+    pixels: NDArray[np.uint8]
     encoding: ImageEncoding
 
 
@@ -56,32 +57,32 @@ def decode_image(content: bytes) -> DecodedImage:
         ImageInvalid: it is damaged, too large, of another format, or would lose information.
     """
     pixels, encoding = decode_pixels(content)
-    return DecodedImage(torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), encoding)
+    return DecodedImage(np.ascontiguousarray(pixels.transpose(2, 0, 1)), encoding)
 
 
-def luma(pixels: torch.Tensor) -> torch.Tensor:
+def luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What a grey image stores of RGB: uint8 [..., 1, H, W] of uint8 [..., 3, H, W].
 
     Pillow's conversion of RGB to L (ITU-R 601-2 in 16-bit fixed point), to which `encode_image` leaves it.
     """
-    red, green, blue = pixels.to(torch.int32).unbind(-3)
-    grey: torch.Tensor = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
-    return grey.to(torch.uint8).unsqueeze(-3)
+    red, green, blue = np.moveaxis(pixels.astype(np.int32), -3, 0)
+    grey: NDArray[np.int32] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+    return grey.astype(np.uint8)[..., None, :, :]
 
 
-def encode_image(pixels: torch.Tensor, encoding: ImageEncoding) -> bytes:
+def encode_image(pixels: NDArray[np.uint8], encoding: ImageEncoding) -> bytes:
     """Encode pixels as an image was; the same bytes every time.
 
     Args:
-        pixels: uint8 [3, H, W], RGB, on any device.
+        pixels: uint8 [3, H, W], RGB.
         encoding: from `decode_image`, or a default one.
 
     Raises:
         ValueError: if the pixels are shaped otherwise, or do not fit the alpha channel.
     """
-    if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[0] != 3:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[0] != 3:
         raise ValueError(f"pixels must be uint8 [3, H, W], not {pixels.dtype} {list(pixels.shape)}")
-    image = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
+    image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     if encoding.grey:
         image = image.convert("L")  # ITU-R 601-2 luma, in whole numbers: equal channels stay what they are
     if encoding.alpha is not None:

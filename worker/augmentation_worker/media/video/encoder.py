@@ -9,7 +9,8 @@ from typing import Self, cast
 
 import av
 import av.container
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from augmentation_worker.media.video.colors import ColorConverter, ColorTags
 from augmentation_worker.media.video.encoder_watch import WATCH
@@ -78,19 +79,19 @@ class VideoEncoder:
             self.discard()
             raise
 
-    def write(self, batch: torch.Tensor) -> None:
+    def write(self, batch: NDArray[np.uint8]) -> None:
         """Encode frames, in their order.
 
         Args:
-            batch: uint8 [N, 3, H, W], RGB, on the CPU; planar (contiguous) frames are fastest.
+            batch: uint8 [N, 3, H, W], RGB; planar (contiguous) frames are fastest.
 
         Raises:
             ValueError: if the frames are of another size or type.
         """
-        if batch.dtype != torch.uint8 or tuple(batch.shape[1:]) != (3, *self._size):
+        if batch.dtype != np.uint8 or batch.shape[1:] != (3, *self._size):
             expected = f"uint8 [N, 3, {self._size[0]}, {self._size[1]}]"
             raise ValueError(f"frames must be {expected}, not {batch.dtype} {list(batch.shape)}")
-        for pixels in batch.numpy():
+        for pixels in batch:
             self.encode(self._converter.to_yuv(pixels, self._pix_fmt, self._colors))
 
     def encode(self, frame: av.VideoFrame) -> None:

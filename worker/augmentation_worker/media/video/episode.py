@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from augmentation_worker.media.cores import usable_cores
+from augmentation_worker.media.device import AugmentDevice
 from augmentation_worker.media.stage_clock import Stage, StageClock
 from augmentation_worker.media.video.copy_writer import BATCHES_AHEAD, CopyWriter
 from augmentation_worker.media.video.decoder import decode_segment
@@ -64,7 +66,7 @@ def encode_copies(
     folder: Path,
     encoding: VideoEncoding,
     *,
-    device: torch.device,
+    device: AugmentDevice,
     on_frames: Callable[[int], None] | None = None,
     batch_size: int | None = None,
     stages: StageClock | None = None,
@@ -94,7 +96,7 @@ def encode_copies(
         raise ValueError("an episode has at least one copy: no pipeline was passed")
     properties = probe_video(segment.path)
     stages = stages or StageClock()
-    batch_size = batch_size or frames_per_batch(properties.width, properties.height, on_gpu=device.type == "cuda")
+    batch_size = batch_size or frames_per_batch(properties.width, properties.height, on_gpu=device == "cuda")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -103,7 +105,7 @@ def encode_copies(
         at_once = copies_at_once(properties.width, properties.height)
         for begin in range(0, len(pipelines), at_once):
             group = list(enumerate(pipelines))[begin : begin + at_once]
-            if device.type == "cuda":
+            if device == "cuda":
                 on_gpu, made_by = _encode_on_gpu(
                     segment, group, folder, encoding, properties, device, on_frames, batch_size, stages
                 )
@@ -142,7 +144,7 @@ class _CpuCopyWriter(CopyWriter):
         super().__init__(path, encoder, segment.frames, stages)
         self._pipeline = pipeline
 
-    def submit(self, batch: torch.Tensor, first_frame: int) -> int:
+    def submit(self, batch: NDArray[np.uint8], first_frame: int) -> int:
         """Hand over a batch; returns how many frames were finished, after waiting if it is too far behind."""
         finished = 0
         while len(self._pending) >= BATCHES_AHEAD:
@@ -150,10 +152,10 @@ class _CpuCopyWriter(CopyWriter):
         self._pending.append(self._thread.submit(self._write, batch, first_frame))
         return finished
 
-    def _write(self, batch: torch.Tensor, first_frame: int) -> int:
+    def _write(self, batch: NDArray[np.uint8], first_frame: int) -> int:
         with self._stages.measure(Stage.TRANSFORM):
-            frames = self._pipeline(batch, first_frame).contiguous()
-            self._hash.update(frames.numpy())
+            frames = np.ascontiguousarray(self._pipeline(batch, first_frame))
+            self._hash.update(frames)
             self._statistics.add(frames, first_frame)
         with self._stages.measure(Stage.ENCODE):
             self._encoder.write(frames)
@@ -208,18 +210,21 @@ def _encode_on_gpu(
     folder: Path,
     encoding: VideoEncoding,
     properties: VideoProperties,
-    device: torch.device,
+    device: AugmentDevice,
     on_frames: Callable[[int], None] | None,
     batch_size: int,
     stages: StageClock,
 ) -> tuple[Sequence[CopyWriter], str]:
     """The same on a GPU, unless its pixels are not the CPU's; and in words, what made them."""
-    from augmentation_worker.media.video.gpu.color_kernels import gpu_colors  # noqa: PLC0415 (only with a GPU)
+    import torch  # noqa: PLC0415 (only with a GPU)
+
+    from augmentation_worker.media.video.gpu.color_kernels import gpu_colors  # noqa: PLC0415
     from augmentation_worker.media.video.gpu.episode import GpuDiffers, GpuEpisode  # noqa: PLC0415
 
-    colors = gpu_colors(device)
+    gpu = torch.device(device)
+    colors = gpu_colors(gpu)
     episode = GpuEpisode(
-        segment, copies, folder, encoding, properties, device, batch_size, stages, on_frames=on_frames, colors=colors
+        segment, copies, folder, encoding, properties, gpu, batch_size, stages, on_frames=on_frames, colors=colors
     )
     try:
         return episode.make(), episode.made_by

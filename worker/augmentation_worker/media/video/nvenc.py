@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import av
-import torch
+import numpy as np
 
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import NVENC_PIX_FMT, VideoEncoding
@@ -39,7 +39,7 @@ def prefer_nvenc(encoding: VideoEncoding, *, width: int, height: int, at_once: i
 @cache
 def _takes(encoding: VideoEncoding, width: int, height: int, at_once: int, scratch: Path) -> bool:
     """Whether the GPU encodes `at_once` videos like this. Asked once per size: the answer stays the same."""
-    frames = torch.zeros(_TRIAL_FRAMES, 3, height, width, dtype=torch.uint8)
+    frames = np.zeros((_TRIAL_FRAMES, 3, height, width), np.uint8)
     scratch.mkdir(parents=True, exist_ok=True)
     try:
         with TemporaryDirectory(dir=scratch) as folder, ExitStack() as running:

@@ -11,9 +11,9 @@ from augmentation_worker.transforms.cuda import value_kernels as kernels
 from augmentation_worker.transforms.cuda.neighbours import change
 from augmentation_worker.transforms.cuda.operation import Kind, Operands, Operation, compose, operation_of, passes
 from augmentation_worker.transforms.cuda.upload import upload, upload_for_all_streams
+from augmentation_worker.transforms.frames import CHANNELS
 from augmentation_worker.transforms.geometric_transform import Step
 from augmentation_worker.transforms.kernels import VALUES_PER_BLOCK
-from augmentation_worker.transforms.keyed_transform import CHANNELS
 
 if TYPE_CHECKING:
     from augmentation_worker.transforms.pipeline import EpisodeTransform

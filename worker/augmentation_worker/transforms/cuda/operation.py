@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from augmentation_worker.transforms.background import Background, BackgroundParameters
 from augmentation_worker.transforms.cuda.normal_bins import HALF, normal_bins
+from augmentation_worker.transforms.frames import CHANNELS
 from augmentation_worker.transforms.geometric_transform import Geometry, Step
 from augmentation_worker.transforms.hue_saturation import HueSaturation
-from augmentation_worker.transforms.keyed_transform import CHANNELS, KeyedTransform
+from augmentation_worker.transforms.keyed_transform import KeyedTransform
 from augmentation_worker.transforms.lookup_table import LookupTable
 from augmentation_worker.transforms.noise import Noise, NoiseParameters
 from augmentation_worker.transforms.occlusion import Occlusion

@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from PIL import Image
 
 from augmentation_api import Augmentation, FailureReason
@@ -50,7 +49,7 @@ def write(local: Path, rows: int, *, copies: int = 3, content: bytes | None = No
     block = Block(
         dataset(rows).files[0], 0, rows, (range(rows),), False, copies, index=0, path=DatasetPath("augmented/a.parquet")
     )
-    writer = BlockWriter(dataset(rows), AUGMENTATION, ("image",), {}, torch.device("cpu"), lambda versions: None)
+    writer = BlockWriter(dataset(rows), AUGMENTATION, ("image",), {}, "cpu", lambda versions: None)
     return block, writer.write(block, GeneratedRows(rows, content), local)
 
 

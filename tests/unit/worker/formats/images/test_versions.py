@@ -4,14 +4,14 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from augmentation_api import Augmentation
 from augmentation_worker.formats.images.versions import make_versions
+from augmentation_worker.media.device import AugmentDevice
 from augmentation_worker.media.images.header import ImageInvalid
 
-CPU = torch.device("cpu")
+CPU: AugmentDevice = "cpu"
 EVERYTHING = Augmentation.model_validate(
     {"transforms": ["lighting", "noise", "blur", "occlusion", "gamma", "jpeg", "shadow", "hueSaturation"], "copies": 2}
 )

@@ -107,8 +107,9 @@ class GpuCopyWriter(CopyWriter):
             with self._stages.measure(Stage.GPU):
                 batch.done.wait()
             with self._stages.measure(Stage.HASH):
-                self._hash.update(buffers.rgb[:count].numpy())
-                self._statistics.add(buffers.rgb[:count], batch.first_frame)
+                pixels = buffers.rgb[:count].numpy()
+                self._hash.update(pixels)
+                self._statistics.add(pixels, batch.first_frame)
             with self._stages.measure(Stage.ENCODE):
                 self._way.encode(self._encoder, buffers, count)
         except BaseException:

@@ -90,7 +90,7 @@ class RgbInput(EncoderInput):
 
     @override
     def encode(self, encoder: VideoEncoder, buffers: OutputBuffers, count: int) -> None:
-        encoder.write(buffers.rgb[:count])
+        encoder.write(buffers.rgb[:count].numpy())
 
 
 class PlaneInput(RgbInput):
