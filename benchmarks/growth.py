@@ -6,13 +6,14 @@ is the processor time of the augment phase beyond a shard's start, which is that
 what should not grow is the memory of a shard, and the processor time of resolve and publish. The slope of a line
 through the logarithms, the exponent, is 1 where a cost is proportional and 0 where it is constant.
 
-Then one job of forty episodes is made by one to eight shards, on one core and on two, and compared with the model
+Then one job of 24 episodes is made by one to eight shards, on one core and on two: how long shards start, which is what
+jobs of two frames a shard take, how many frames a second are made beyond that, and the whole compared with the model
 
     seconds = resolve + publish + ceil(shards / cores) * start + work / cores
 
 by which a larger job is continued to nodes of a cluster, one for each shard: more than this machine has.
 
-    python -m benchmarks.growth            5 minutes on two quiet cores
+    python -m benchmarks.growth            6 minutes on two quiet cores
     python -m benchmarks.growth --short    under a minute; not published
 """
 
@@ -20,7 +21,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from benchmarks.local_job import Spent, measure
 
 GROWTHS = ("frames", "episodes", "cameras", "copies", "pixels")
 FACTORS = (1, 2, 4, 8)
-SHARDS_BY_CORES = {1: (1, 2), 2: (1, 2, 4, 8)}
+SHARDS_BY_CORES = {1: (1, 2, 4, 8), 2: (1, 2, 4, 8)}
 CLUSTER_SHARDS = (1, 2, 4, 8, 16, 32, 64, 128)
 CLUSTER_FRAMES = 1_000_000
 WORK, MEMORY = "augment beyond its start, s of a core", "memory of a shard, MiB"
@@ -73,7 +74,7 @@ class Size:
         make_episodes(folder, [self.frames] * self.episodes, self.height, self.width, cameras, video)
 
 
-SCALED = Size(episodes=40, frames=60, copies=2)
+SCALED = Size(episodes=24, frames=60, copies=2)
 STARTED = Size(episodes=1, frames=2)
 """A job that is little but its start: libraries, kernels, metadata, the preview."""
 
@@ -163,48 +164,80 @@ class Model:
         return self.fixed + self.start + times * self.work / shards
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """A job by some shards on some cores.
+
+    Attributes:
+        cores, shards: how many.
+        seconds: of the whole job.
+        starting: of them, in which shards started and ended.
+        making: of them, in which they made frames.
+    """
+
+    cores: int
+    shards: int
+    seconds: float
+    starting: float
+    making: float
+
+
 def measure_scaling(
     bench: Bench, size: Size, shards_by_cores: Mapping[int, Sequence[int]]
-) -> tuple[Model, dict[int, dict[int, float]]]:
-    """The model, from a run of one shard on one core; by cores and by shards, the seconds of the job."""
-    start = bench.run(STARTED, cores=1)["augment"].clock
-    first = bench.run(size, cores=1)
-    model = Model(first["resolve"].clock + first["publish"].clock, start, first["augment"].clock - start)
-    seconds: dict[int, dict[int, float]] = {}
+) -> tuple[Model, list[Scaled]]:
+    """The model, from a run of one shard on one core, and what was measured."""
+    found: list[Scaled] = []
+    model: Model | None = None
     for cores, counts in shards_by_cores.items():
-        seconds[cores] = {}
+        # As many shards start at a time as there are cores.
+        starts = {
+            together: bench.run(replace(STARTED, episodes=together), shards=together, cores=cores)["augment"].clock
+            for together in {min(shards, cores) for shards in counts}
+        }
         for shards in counts:
-            spent = first if (cores, shards) == (1, 1) else bench.run(size, shards=shards, cores=cores)
-            seconds[cores][shards] = sum(each.clock for each in spent.values())
-    return model, seconds
+            spent = bench.run(size, shards=shards, cores=cores)
+            augment = spent["augment"].clock
+            starting = -(-shards // cores) * starts[min(shards, cores)]
+            found.append(
+                Scaled(cores, shards, sum(each.clock for each in spent.values()), starting, augment - starting)
+            )
+            model = model or Model(spent["resolve"].clock + spent["publish"].clock, starting, augment - starting)
+    assert model is not None
+    return model, found
 
 
-def scaling_table(size: Size, model: Model, seconds: Mapping[int, Mapping[int, float]]) -> Table:
+def scaling_table(size: Size, model: Model, found: Sequence[Scaled]) -> Table:
     rows: list[list[Cell]] = [
-        [cores, shards, took, model.here(shards, cores), size.augmented_frames / took]
-        for cores, by_shards in seconds.items()
-        for shards, took in by_shards.items()
+        [
+            each.cores,
+            each.shards,
+            each.seconds,
+            model.here(each.shards, each.cores),
+            each.starting,
+            each.making,
+            size.augmented_frames / each.making,
+        ]
+        for each in found
     ]
-    columns = ["cores", "shards", "seconds", "by the model", "frames a second"]
-    return Table(
-        f"A job of {size.augmented_frames:,} augmented frames by shards and cores of this machine", columns, rows
-    )
+    title = f"A job of {size.augmented_frames:,} augmented frames by shards and cores of this machine, seconds"
+    columns = ["cores", "shards", "whole job", "by the model", "shards start", "make frames", "frames a second made"]
+    return Table(title, columns, rows)
 
 
-def scaling_plots(size: Size, model: Model, seconds: Mapping[int, Mapping[int, float]]) -> list[Plot]:
-    shards = sorted({count for by_shards in seconds.values() for count in by_shards})
-    lines = []
-    for cores, by_shards in seconds.items():
-        name = f"{cores} cores" if cores > 1 else "1 core"
-        lines.append(Series(name, [by_shards.get(count) for count in shards]))
-        lines.append(Series(f"{name}, model", [model.here(count, cores) for count in shards]))
+def scaling_plots(size: Size, model: Model, found: Sequence[Scaled]) -> list[Plot]:
+    shards = sorted({each.shards for each in found})
+    made = {(each.cores, each.shards): size.augmented_frames / each.making for each in found}
+    lines = [
+        Series(f"{cores} cores" if cores > 1 else "1 core", [made.get((cores, count)) for count in shards])
+        for cores in sorted({each.cores for each in found})
+    ]
     times = CLUSTER_FRAMES / size.augmented_frames
     faster = [model.on_nodes(1, times) / model.on_nodes(count, times) for count in CLUSTER_SHARDS]
     beyond = [Series("model", faster), Series("proportional", list(CLUSTER_SHARDS))]
     nodes = Axis("shards, each on a node of its own", list(CLUSTER_SHARDS))
     title = f"{CLUSTER_FRAMES:,} augmented frames on nodes of one core, by the model"
     return [
-        Plot("A small job on this machine", "lines", Axis("shards", shards), "seconds", lines),
+        Plot("While frames are made on this machine", "lines", Axis("shards", shards), "frames a second", lines),
         Plot(title, "lines", nodes, "times as fast as one shard", beyond, log=True),
     ]
 
@@ -220,19 +253,21 @@ def main() -> None:
         bench = Bench(Path(name))
         start, costs = measure_growth(bench, growths, factors)
         possible = {cores: counts for cores, counts in shards_by_cores.items() if cores <= allowed}
-        model, seconds = measure_scaling(bench, SCALED, possible)
+        size = replace(SCALED, episodes=4) if short else SCALED
+        model, scaled = measure_scaling(bench, size, possible)
     figures = Figures(
         title="Cost against growth",
         what="A generated job (four episodes of 100 frames of 240x320, one camera, one copy, AV1, lighting and noise), "
         "of which one property grows at a time: an exponent of 1 is a proportional cost, 0 a constant one. Then "
-        "one job by more shards and cores, and by a model where this machine has no more.",
+        "one job by more shards and cores, as many shards at a time as cores, and by a model where this machine has no "
+        "more. How long shards start is what jobs of two frames a shard take.",
         command="python -m benchmarks.growth" + (" --short" if short else ""),
-        tables=[growth_table(costs, factors), scaling_table(SCALED, model, seconds)],
-        plots=[*growth_plots(costs, factors), *scaling_plots(SCALED, model, seconds)],
+        tables=[growth_table(costs, factors), scaling_table(size, model, scaled)],
+        plots=[*growth_plots(costs, factors), *scaling_plots(size, model, scaled)],
         notes=[
             f"A shard starts in {start:.1f} s of a core, which is not part of its work. The model: "
             f"{model.fixed:.1f} s of resolve and publish, {model.start:.1f} s for each shard that a core starts, and "
-            f"{1000 * model.work / SCALED.augmented_frames:.1f} ms of a core for each frame."
+            f"{1000 * model.work / size.augmented_frames:.1f} ms of a core for each frame."
         ],
         short=short,
     )
