@@ -1,7 +1,11 @@
-"""Compiles the kernels for cards that are not there, and says what became of them: run as a program, prints JSON.
+"""Compiles the kernels for cards that are not there, and says what became of them.
 
-Triton brings ptxas along: it tells registers, spills and shared memory. A process of its own, as the interpreter and
-the compiler of Triton exclude each other.
+Triton brings ptxas and a disassembler along: registers, spills, shared memory, instructions a value, and how fast a
+card could be at best by their number. A process of its own, as the interpreter and the compiler of Triton exclude each
+other.
+
+    python tests/unit/worker/cuda/kernel_compiler.py            # tables, for all cards
+    python tests/unit/worker/cuda/kernel_compiler.py --json 90  # for the tests, for H100 and H200
 """
 
 import json
@@ -18,20 +22,24 @@ from triton.compiler import ASTSource
 
 from augmentation_worker.media.video import cuda_color_kernels
 from augmentation_worker.transforms.cuda import neighbour_kernels, value_kernels
-from augmentation_worker.transforms.cuda.fused_copies import TILE
+from augmentation_worker.transforms.cuda.fused_copies import REGISTERS, TILE, WIDEST_RUN
 from augmentation_worker.transforms.cuda.operation import Kind
+from tests.unit.worker.cuda.machine_code import CARDS, bound, instructions
 
 CAPABILITIES = (80, 89, 90)
 """A100; L4 and L40S; H100 and H200."""
 ALIGNED = 16
+WARPS = 4
+BITS = 4
+"""Of the bins of gaussian noise of sigma 13 to 22."""
 _OPERANDS = {
     Kind.LOOK_UP: ("*u8",),
     Kind.SCALE: ("*i32",),
-    Kind.COVER: ("*u8", "*u8", "*i32", "i32"),
-    Kind.COVER_BEHIND: ("*u8", "*u8", "*i32", "i32", "*u8"),
+    Kind.COVER: ("*u8", "*u8", "*u8"),
+    Kind.COVER_BEHIND: ("*u8", "*u8", "*u8", "*u8"),
     Kind.BLEND: ("*u8", "*u8"),
-    Kind.ADD_NORMALS: ("*i32", "*i32", "i32", "*i32"),
-    Kind.ADD_SCALED_NORMALS: ("*i16", "*i32", "i32", "*i32"),
+    Kind.ADD_NORMALS: ("*i32", "*i32"),
+    Kind.ADD_SCALED_NORMALS: ("*i16", "*i32", "*i32"),
     Kind.MIX: ("*i32",),
 }
 _SIZES = {"copy_stride": "i32", "pixels": "i32", "blocks": "i32", "frames": "i32", "first_frame": "i32"}
@@ -108,7 +116,7 @@ KERNELS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
-def fused(kinds: tuple[Kind, ...], one_edge: bool = True) -> tuple[Any, dict[str, Any]]:
+def fused(kinds: tuple[Kind, ...], run: int = WIDEST_RUN) -> tuple[Any, dict[str, Any]]:
     """The kernel and signature of a fused pass."""
     signature: dict[str, Any] = {
         "source": "*u8",
@@ -116,15 +124,16 @@ def fused(kinds: tuple[Kind, ...], one_edge: bool = True) -> tuple[Any, dict[str
         "operands": tuple(_OPERANDS[kind] for kind in kinds),
         **_SIZES,
         "kinds": tuple(int(kind) for kind in kinds),
+        **{"rows": TILE // run, "run": run, "plain": False},
     }
     noise = [place for place, kind in enumerate(kinds) if kind.adds_noise]
     if noise:
-        return value_kernels.change_values, {**signature, "tile": TILE, "noise_step": noise[0], "one_edge": one_edge}
+        return value_kernels.change_values, {**signature, "noise_step": noise[0], "bits": BITS}
     without = {name: kind for name, kind in signature.items() if name not in ("blocks", "first_frame")}
-    return value_kernels.change_pixels, {**without, "tile": TILE}
+    return value_kernels.change_pixels, without
 
 
-def compile_for(kernel: Any, arguments: dict[str, Any], capability: int, warps: int = 4) -> dict[str, Any]:
+def compile_for(kernel: Any, arguments: dict[str, Any], capability: int) -> dict[str, Any]:
     """What a kernel takes on a card: registers, spilled bytes, shared memory, exchanges between threads, accesses."""
     names = list(kernel.arg_names)
     constants = {(names.index(n),): v for n, v in arguments.items() if not _is_type(v)}
@@ -137,14 +146,30 @@ def compile_for(kernel: Any, arguments: dict[str, Any], capability: int, warps: 
             if kind != "constexpr":
                 aligned[path] = [["tt.divisibility", ALIGNED]]
     source = ASTSource(kernel, signature, constexprs=constants, attrs=aligned)
-    compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_warps": warps})
+    limit = {"maxnreg": REGISTERS} if kernel is value_kernels.change_values else {}
+    compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_warps": WARPS, **limit})
     ptx = compiled.asm["ptx"]
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(compiled.asm["cubin"])
+        file.flush()
+        resources = _run("cuobjdump", "-res-usage", file.name)
+        code = _run("nvdisasm", "-c", file.name)
     return {
-        **_resources(compiled.asm["cubin"]),
+        "registers": int(re.findall(r"REG:(\d+)", resources)[-1]),
+        "spilled": sum(int(re.findall(rf"{kind}:(\d+)", resources)[-1]) for kind in ("LOCAL", "STACK")),
         "shared": compiled.metadata.shared,
         "accesses": sorted(set(re.findall(r"\b(?:ld|st)\.global[\w.:]*", ptx))),
         "exchanges": compiled.asm["ttgir"].count("convert_layout"),
+        "instructions": instructions(code),
+        "packs": code.count("I2IP"),
+        "products": ptx.count("mul.wide.u32"),
     }
+
+
+def _run(tool: str, *arguments: str) -> str:
+    path = Path(triton.__file__).parent / "backends/nvidia/bin" / tool
+    told = subprocess.run([path, *arguments], capture_output=True, text=True, check=True)
+    return told.stdout + told.stderr
 
 
 def _is_type(value: Any) -> bool:
@@ -159,37 +184,77 @@ def _leaves(path: tuple[int, ...], kind: Any) -> list[tuple[tuple[int, ...], str
     return [leaf for place, each in enumerate(kind) for leaf in _leaves((*path, place), each)]
 
 
-def _resources(cubin: bytes) -> dict[str, int]:
-    cuobjdump = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(cubin)
-        file.flush()
-        told = subprocess.run([cuobjdump, "-res-usage", file.name], capture_output=True, text=True, check=True)
-    text = told.stdout + told.stderr
-    return {
-        "registers": int(re.findall(r"REG:(\d+)", text)[-1]),
-        "spilled": int(re.findall(r"LOCAL:(\d+)", text)[-1]) + int(re.findall(r"STACK:(\d+)", text)[-1]),
-    }
-
-
 PASSES = {
     "lighting, noise, occlusion": (Kind.LOOK_UP, Kind.ADD_NORMALS, Kind.COVER),
     "shot noise, shadow": (Kind.ADD_SCALED_NORMALS, Kind.SCALE),
     "hue, shadow, occlusion behind a mask": (Kind.MIX, Kind.SCALE, Kind.COVER_BEHIND),
     "background, lighting": (Kind.BLEND, Kind.LOOK_UP),
 }
+MORE_PASSES = {
+    "lighting": (Kind.LOOK_UP,),
+    "noise": (Kind.ADD_NORMALS,),
+    "lighting, noise": (Kind.LOOK_UP, Kind.ADD_NORMALS),
+    "occlusion": (Kind.COVER,),
+    "shot noise": (Kind.ADD_SCALED_NORMALS,),
+    "shadow": (Kind.SCALE,),
+    "hue": (Kind.MIX,),
+    "background": (Kind.BLEND,),
+}
+"""Alone, to see what each costs; the tests compile those above."""
 
 
-def main(capabilities: list[int]) -> None:
+def values_of(name: str) -> int:
+    """How many values a thread of a kernel writes."""
+    threads = 32 * WARPS
+    if name in PASSES | MORE_PASSES:
+        kinds = (PASSES | MORE_PASSES)[name]
+        return TILE * (8 if any(kind.adds_noise for kind in kinds) else 3) // threads
+    colors = cuda_color_kernels
+    of_colors = {"to RGB": 3 * colors.ROWS * colors.COLUMNS, "to luma": colors.LUMA_TILE}
+    of_colors["to chroma"] = colors.CHROMA_ROWS * colors.CHROMA_COLUMNS
+    return next((count for kind, count in of_colors.items() if name.startswith(kind)), 0) // threads
+
+
+def compile_all(kernels: dict[str, tuple[Any, dict[str, Any]]], capability: int) -> dict[str, dict[str, Any]]:
+    """What each of the kernels takes on a card."""
+    return {name: compile_for(kernel, arguments, capability) for name, (kernel, arguments) in kernels.items()}
+
+
+def print_table(capability: int, results: dict[str, dict[str, Any]]) -> None:
+    """Print what kernels take, and what a card could reach at best by the number of their instructions."""
+    cards = [card for card in CARDS if card.capability == capability]
+    columns = [f"{card.name}: share of copy bandwidth" for card in cards]
+    print(f"\nsm_{capability}: instructions a value, where nothing is covered and where all is; bounds by their count")
+    print("| kernel | registers | spilled | shared | least | most | ALU | FMA | " + " | ".join(columns) + " |")
+    print("|---" * (8 + len(columns)) + "|")
+    for name, result in results.items():
+        values = values_of(name)
+        if values == 0:
+            print(f"| {name} | {result['registers']} | {result['spilled']} | {result['shared']} |")
+            continue
+        counted = {kind: count / values for kind, count in result["instructions"].items()}
+        shares = [f"{bound(counted, card):.2f}" for card in cards]
+        row = [f"{counted[kind]:.1f}" for kind in ("least", "most", "ALU", "FMA")]
+        print(
+            f"| {name} | {result['registers']} | {result['spilled']} | {result['shared']} | "
+            + " | ".join(row + shares)
+            + " |"
+        )
+
+
+def main(arguments: list[str]) -> None:
     """Compile every kernel for these cards."""
-    kernels = {name: fused(kinds) for name, kinds in PASSES.items()} | KERNELS
-    results = {
-        f"{name}, sm_{capability}": compile_for(kernel, arguments, capability)
-        for name, (kernel, arguments) in kernels.items()
-        for capability in capabilities
-    }
-    print(json.dumps(results))
+    capabilities = [int(each) for each in arguments if each.isdigit()] or list(CAPABILITIES)
+    for_tests = "--json" in arguments
+    passes = PASSES if for_tests else MORE_PASSES | PASSES
+    kernels = {name: fused(kinds) for name, kinds in passes.items()} | KERNELS
+    for capability in capabilities:
+        results = compile_all(kernels, capability)
+        if for_tests:
+            print(json.dumps(results))
+        else:
+            print_table(capability, results)
 
 
 if __name__ == "__main__":
-    main([int(each) for each in sys.argv[1:]] or list(CAPABILITIES))
+    main(sys.argv[1:])

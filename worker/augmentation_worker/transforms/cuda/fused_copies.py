@@ -9,7 +9,16 @@ import triton
 
 from augmentation_worker.transforms.cuda import value_kernels as kernels
 from augmentation_worker.transforms.cuda.neighbours import change
-from augmentation_worker.transforms.cuda.operation import Kind, Operands, Operation, compose, operation_of, passes
+from augmentation_worker.transforms.cuda.normal_bins import NormalBins, bits_of
+from augmentation_worker.transforms.cuda.operation import (
+    Kind,
+    Operands,
+    Operation,
+    compose,
+    covered_tiles,
+    operation_of,
+    passes,
+)
 from augmentation_worker.transforms.cuda.upload import upload, upload_for_all_streams
 from augmentation_worker.transforms.frames import CHANNELS
 from augmentation_worker.transforms.geometric_transform import Step
@@ -19,7 +28,13 @@ if TYPE_CHECKING:
     from augmentation_worker.transforms.pipeline import EpisodeTransform
 
 TILE = 2048
-"""Blocks or pixels of a program: 16 bytes, the most that a card loads at once, for each thread of its four warps."""
+"""Blocks or pixels of a program: 16 for each thread of its four warps."""
+WIDEST_RUN = 16
+"""Bytes that a card loads at once, at most."""
+REGISTERS = 168
+"""Of a thread of a pass with noise, at most: as many leave room for 12 warps on a processor with 65,536."""
+PLAIN = triton.knobs.runtime.interpret
+"""Triton's interpreter knows no PTX."""
 _Operands = tuple[Any, ...]
 
 
@@ -72,33 +87,26 @@ class FusedCopies:
                     if not isinstance(step, Operation):
                         change(step, source[copy if len(source) > 1 else 0], target[copy])
             else:
-                operands = tuple(self._operands(place, copies, frames) for place in places)
+                parts = VALUES_PER_BLOCK if any(Kind(kinds[place] or 0).adds_noise for place in places) else 1
+                operands = tuple(self._operands(place, copies, frames, parts) for place in places)
                 _launch(source, target, tuple(int(kinds[place] or 0) for place in places), operands, first_frame)
             source = target
         return source if len(source) == len(copies) else source.expand(len(copies), *frames.shape).clone()
 
-    def _operands(self, place: int, copies: dict[int, list[Operation | Step]], frames: torch.Tensor) -> _Operands:
+    def _operands(
+        self, place: int, copies: dict[int, list[Operation | Step]], frames: torch.Tensor, parts: int
+    ) -> _Operands:
         """The operands of the operations of all copies at a place, on the card; a copy after the other in each."""
         operations = [each for changes in copies.values() if isinstance(each := changes[place], Operation)]
-        key = (place, tuple(copies), frames.shape[-2:], frames.device)
+        key = (place, tuple(copies), frames.shape[-2:], frames.device, parts)
         constants = self._constants.get(key)
         if constants is None:
             constants = self._constants[key] = tuple(
                 upload_for_all_streams(values, frames.device)
-                for values in _stacked(operations[0].kind, [operation.constants() for operation in operations])
+                for values in _stacked(operations[0].kind, [operation.constants() for operation in operations], parts)
             )
         of_frames = [operation.of_frames for operation in operations if operation.of_frames is not None]
         varying = (upload(np.stack(of_frames), frames.device),) if of_frames else ()
-        kind = operations[0].kind
-        if kind is Kind.ADD_NORMALS:
-            entries, parameters = constants
-            return entries, parameters, entries.shape[1], parameters
-        if kind is Kind.ADD_SCALED_NORMALS:
-            lower_half, strengths, parameters = constants
-            return lower_half, strengths, 0, parameters
-        if kind in (Kind.COVER, Kind.COVER_BEHIND):
-            cover, shown, counts = constants
-            return cover, shown, counts, counts.shape[1], *varying
         return (*constants, *varying)
 
 
@@ -123,16 +131,17 @@ def changes_of(pipeline: "EpisodeTransform", frames: torch.Tensor, first_frame: 
     return changes
 
 
-def _stacked(kind: Kind, operands: list[Operands]) -> list[np.ndarray]:
-    """For each operand that of all copies, one after the other; shorter ones are filled up."""
+def _stacked(kind: Kind, operands: list[Operands], parts: int) -> list[np.ndarray]:
+    """For each operand that of all copies, one after the other."""
+    if kind is Kind.ADD_NORMALS:
+        tables, keys = zip(*operands, strict=True)
+        return [NormalBins(tables).entries, np.stack(keys)]
     if kind is Kind.ADD_SCALED_NORMALS:
         # The normals are the same for every copy.
         return [operands[0][0], *(np.stack(each) for each in list(zip(*operands, strict=True))[1:])]
-    stacked = []
-    for of_copies in zip(*operands, strict=True):
-        longest = max(len(values) for values in of_copies)
-        filled = [np.pad(v, [(0, longest - len(v)), *[(0, 0)] * (v.ndim - 1)]) for v in of_copies]
-        stacked.append(np.stack(filled))
+    stacked = [np.stack(of_copies) for of_copies in zip(*operands, strict=True)]
+    if kind in (Kind.COVER, Kind.COVER_BEHIND):
+        stacked.append(np.stack([covered_tiles(cover, parts, TILE) for cover in stacked[0]]))
     return stacked
 
 
@@ -149,6 +158,7 @@ def _launch(
     noise_steps = [step for step, kind in enumerate(kinds) if Kind(kind).adds_noise]
     if noise_steps:
         blocks = triton.cdiv(CHANNELS * pixels, VALUES_PER_BLOCK)
+        run = _run_of(blocks, pixels) if CHANNELS * pixels == VALUES_PER_BLOCK * blocks else 1
         kernels.change_values[(copies, triton.cdiv(blocks, TILE), frames)](
             source,
             target,
@@ -160,10 +170,28 @@ def _launch(
             first_frame,
             kinds=kinds,
             noise_step=noise_steps[0],
-            one_edge=pixels >= TILE,
-            tile=TILE,
+            bits=bits_of(operands[noise_steps[0]][0]),
+            rows=TILE // run,
+            run=run,
+            plain=PLAIN,
+            maxnreg=REGISTERS,
         )
     else:
+        run = _run_of(pixels)
         kernels.change_pixels[(copies, triton.cdiv(pixels, TILE), frames)](
-            source, target, operands, copy_stride, pixels, frames, kinds=kinds, tile=TILE
+            source,
+            target,
+            operands,
+            copy_stride,
+            pixels,
+            frames,
+            kinds=kinds,
+            rows=TILE // run,
+            run=run,
+            plain=PLAIN,
         )
+
+
+def _run_of(*lengths: int) -> int:
+    """How many neighbours a thread changes: as many as fill the widest access, if that goes into all lengths."""
+    return WIDEST_RUN if all(length % WIDEST_RUN == 0 for length in lengths) else 1

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augmentation_worker.transforms.background import Background, BackgroundParameters
-from augmentation_worker.transforms.cuda.normal_bins import HALF, normal_bins
+from augmentation_worker.transforms.cuda.normal_bins import HALF
 from augmentation_worker.transforms.frames import CHANNELS
 from augmentation_worker.transforms.geometric_transform import Geometry, Step
 from augmentation_worker.transforms.hue_saturation import HueSaturation
@@ -20,8 +20,8 @@ from augmentation_worker.transforms.occlusion import Occlusion
 from augmentation_worker.transforms.patch_brightness import PatchBrightness
 from augmentation_worker.transforms.shadow import Shadow
 
-CELL = 256
-"""Pixels of a cell of the frame."""
+COVERED = 255
+"""All bits of a byte: those of four pixels are chosen at once."""
 Operands = tuple[NDArray[Any], ...]
 
 
@@ -98,14 +98,8 @@ def _constant(
 def _noise(noise: NoiseParameters) -> Operation:
     key = np.array(noise.key, dtype=np.uint32).view(np.int32)
     if noise.kind == "gaussian":
-
-        def binned() -> Operands:
-            bins = normal_bins(noise.table().tobytes())
-            return bins.entries, np.array([bins.bits, *key], dtype=np.int32)
-
-        return Operation(Kind.ADD_NORMALS, binned)
-    parameters = np.array([0, *key], dtype=np.int32)
-    return Operation(Kind.ADD_SCALED_NORMALS, lambda: (noise.table()[:HALF], noise.strength(), parameters))
+        return Operation(Kind.ADD_NORMALS, lambda: (noise.table(), key))
+    return Operation(Kind.ADD_SCALED_NORMALS, lambda: (noise.table()[:HALF], noise.strength(), key))
 
 
 def _occlusion(transform: Occlusion, params: dict[str, Any], frames: int, height: int, width: int) -> Operation:
@@ -113,23 +107,29 @@ def _occlusion(transform: Occlusion, params: dict[str, Any], frames: int, height
         cover = np.zeros((height, width), np.uint8)
         shown = np.zeros((CHANNELS, height, width), np.uint8)
         for rows, columns, filling in transform.fillings(params, height, width):
-            cover[rows, columns] = 1
+            cover[rows, columns] = COVERED
             shown[:, rows, columns] = filling
-        return cover, shown, _covered_before(cover)
+        return cover, shown
 
     if transform.needs_mask:
         return Operation(Kind.COVER_BEHIND, drawn, np.broadcast_to(transform.mask_of(params), (frames, height, width)))
     return Operation(Kind.COVER, drawn)
 
 
-def _covered_before(cover: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """int32 [counts]: the covered pixels before each cell of a frame and of the same once more behind it.
+def covered_tiles(cover: NDArray[np.uint8], parts: int, tile: int) -> NDArray[np.uint8]:
+    """uint8 [programs]: which tiles of a program have covered values, a bit each.
 
-    Between the counts of two cells any tile of a frame can be looked up, even if it goes on in the next channel.
+    Args:
+        cover: [H, W], not 0 where pixels are covered.
+        parts: 8 of a pass with noise, which changes a tile of each eighth of the values; 1 of one that changes a tile
+            of pixels.
+        tile: values or pixels of a tile.
     """
-    twice = np.tile(cover.ravel(), 2)
-    cells = np.pad(twice, (0, -len(twice) % CELL)).reshape(-1, CELL).sum(axis=1, dtype=np.int32)
-    return np.concatenate([np.zeros(1, np.int32), np.cumsum(cells, dtype=np.int32)])
+    covered = np.tile(cover.ravel() != 0, CHANNELS) if parts > 1 else cover.ravel() != 0
+    in_parts = np.pad(covered, (0, -len(covered) % parts)).reshape(parts, -1)
+    in_tiles = np.pad(in_parts, ((0, 0), (0, -in_parts.shape[1] % tile))).reshape(parts, -1, tile)
+    of_programs: NDArray[np.uint8] = np.packbits(in_tiles.any(axis=-1), axis=0, bitorder="little")[0]
+    return of_programs
 
 
 def compose(first: Operation, second: Operation) -> Operation:

@@ -4,33 +4,35 @@ A pass is a tuple of kinds, a constant of the kernel: Triton compiles one for ea
 [copies, frames, 3, height, width], uint8; of the source there may be one for all copies. The program of a tile for one
 copy runs beside those for the others, so that memory is read once and the others find the tile in the cache.
 
-Integers only, as on the CPU: see `transforms.kernels`, whose results these are.
+Integers only, as on the CPU, and floats where they are exact: see `transforms.kernels`, whose results these are.
+A program has tiles of rows x run values: a thread changes `run` neighbours, which lie in one channel, and reads and
+writes them at once. `plain` says that there is no PTX, as in Triton's interpreter.
 """
 
 import triton
 import triton.language as tl
-from triton.language.random import philox_impl
 
 from augmentation_worker.transforms import kernels
-from augmentation_worker.transforms.cuda import normal_bins, operation
-
-CELL: tl.constexpr = tl.constexpr(operation.CELL)
+from augmentation_worker.transforms.cuda import normal_bins
+from augmentation_worker.transforms.cuda.noise_kernels import binned_noise, random_words, scaled_noise
+from augmentation_worker.transforms.cuda.packed_byte_kernels import choose, places, saturate
+from augmentation_worker.transforms.cuda.shared_table_kernels import of_both, of_one
 
 LOOK_UP: tl.constexpr = tl.constexpr(0)
 """Operands: tables uint8 [copies, 3, 256]."""
 SCALE: tl.constexpr = tl.constexpr(1)
 """Operands: masks int32 [copies, pixels], of which 65536 is one."""
 COVER: tl.constexpr = tl.constexpr(2)
-"""Operands: where uint8 [copies, pixels] is not 0, the values uint8 [copies, 3, pixels]; int32 [copies, counts], how
-many pixels are covered before each cell of the frame and, after it, of the frame once more; the number of counts."""
+"""Operands: where uint8 [copies, pixels] is 255 instead of 0, the values uint8 [copies, 3, pixels]; uint8 [copies,
+programs], which tiles of a program have such pixels, a bit each."""
 COVER_BEHIND: tl.constexpr = tl.constexpr(3)
 """Operands: as COVER, but not where masks uint8 [copies, frames, pixels] are not 0."""
 BLEND: tl.constexpr = tl.constexpr(4)
 """Operands: what is behind uint8 [copies, 3, pixels], shares of the frame uint8 [copies, frames, pixels]."""
 ADD_NORMALS: tl.constexpr = tl.constexpr(5)
-"""Operands: entries int32 [copies, most entries] of NormalBins; parameters int32 [copies, 3]: bits of the bins, key."""
+"""Operands: entries int32 [copies, 32 * 2**bits] of NormalBins; keys int32 [copies, 2]."""
 ADD_SCALED_NORMALS: tl.constexpr = tl.constexpr(6)
-"""Operands: lower half of the normals int16 [32768], strengths int32 [copies, 256], parameters as ADD_NORMALS."""
+"""Operands: lower half of the normals int16 [32768], strengths int32 [copies, 256]; keys int32 [copies, 2]."""
 MIX: tl.constexpr = tl.constexpr(7)
 """Operands: matrices int32 [copies, 9], of which 16384 is one."""
 
@@ -38,63 +40,70 @@ _MASK_BITS: tl.constexpr = tl.constexpr(kernels.MASK_BITS)
 _MASK_HALF: tl.constexpr = tl.constexpr(1 << (kernels.MASK_BITS - 1))
 _MATRIX_BITS: tl.constexpr = tl.constexpr(kernels.MATRIX_BITS)
 _MATRIX_HALF: tl.constexpr = tl.constexpr(1 << (kernels.MATRIX_BITS - 1))
-_FRACTION_BITS: tl.constexpr = tl.constexpr(kernels.FRACTION_BITS)
-_FRACTION_HALF: tl.constexpr = tl.constexpr(1 << (kernels.FRACTION_BITS - 1))
-_PARTS: tl.constexpr = tl.constexpr(kernels.VALUES_PER_BLOCK)
-_ROUNDS: tl.constexpr = tl.constexpr(kernels.PHILOX_ROUNDS)
-_FLOAT_FRACTION_BITS: tl.constexpr = tl.constexpr(normal_bins.FLOAT_FRACTION_BITS)
-_ONE: tl.constexpr = tl.constexpr(normal_bins.ONE)
-_UPPER: tl.constexpr = tl.constexpr(normal_bins.UPPER)
-_EXACT_FLOAT: tl.constexpr = tl.constexpr(0x4B000000)
-"""As a float 2**23, whose last bit is one: or'ed with a small number it is their sum."""
+_OCTAVES: tl.constexpr = tl.constexpr(normal_bins.OCTAVES)
+_WORDS: tl.constexpr = tl.constexpr(kernels.VALUES_PER_BLOCK // 2)
 
 
 @triton.jit
-def _change(
-    x, kind: tl.constexpr, operands, copy, at_frame, channel, pixel, pixels, inside, first_pixel, tile: tl.constexpr
-):
-    """The values after one step that needs no other value.
-
-    `at_frame` counts the frames of all copies; `first_pixel` is that of the tile.
-    """
+def _table(kind: tl.constexpr, operands, copy):
+    """What a program needs of a step for all its tiles: its table, or which tiles have covered pixels; else nothing."""
     if kind == LOOK_UP:
-        x = tl.load(operands[0] + copy * 768 + (channel * 256 + x).to(tl.uint32)).to(tl.int32)
-    elif kind == SCALE:
-        factor = tl.load(operands[0] + copy * pixels + pixel, mask=inside, other=0)
-        x = tl.minimum((x * factor + _MASK_HALF) >> _MASK_BITS, 255)
+        entry = tl.arange(0, 1024)
+        return tl.load(operands[0] + copy * 768 + entry, mask=entry < 768, other=0)
     elif kind == COVER or kind == COVER_BEHIND:  # noqa: PLR1714, SIM109  (Triton has no `in`)
-        counts = operands[2] + copy * operands[3]
-        last = tl.minimum((first_pixel + tile) // CELL + 1, operands[3] - 1)
-        if tl.load(counts + last) > tl.load(counts + first_pixel // CELL):
-            covered = tl.load(operands[0] + copy * pixels + pixel, mask=inside, other=0) != 0
-            if kind == COVER_BEHIND:
-                kept = tl.load(operands[4] + at_frame.to(tl.int64) * pixels + pixel, mask=inside, other=0)
-                covered = covered & (kept == 0)
-            shown = tl.load(operands[1] + (copy * 3 + channel) * pixels + pixel, mask=inside, other=0)
-            x = tl.where(covered, shown.to(tl.int32), x)
+        return tl.load(operands[2] + copy * tl.num_programs(1) + tl.program_id(1)).to(tl.int32)
+    else:
+        return copy
+
+
+@triton.jit
+def _change(x, kind: tl.constexpr, operands, where, is_covered, plain: tl.constexpr):
+    """The values, uint8, after one step that needs no table and no other value.
+
+    Args:
+        where: index of the copy; of the frame among those of all copies; of the channel; of the pixels in the frame;
+            pixels of a frame; which of the values there are.
+        is_covered: whether any of the pixels is.
+    """
+    copy, at_frame, channel, pixel, pixels, inside = where
+    if kind == SCALE:
+        factor = tl.load(operands[0] + copy * pixels + pixel, mask=inside)
+        x = saturate((x.to(tl.int32) * factor + _MASK_HALF) >> _MASK_BITS, plain)
+    elif kind == COVER or kind == COVER_BEHIND:  # noqa: PLR1714, SIM109  (Triton has no `in`)
+        # Where nothing of the tile is covered, nothing is read. A branch around it would unpack the bytes.
+        inside &= is_covered
+        covered = tl.load(operands[0] + copy * pixels + pixel, mask=inside, other=0)
+        if kind == COVER_BEHIND:
+            kept = tl.load(operands[3] + at_frame.to(tl.int64) * pixels + pixel, mask=inside, other=0)
+            covered = tl.where(kept == 0, covered, 0).to(tl.uint8)
+        shown = tl.load(operands[1] + (copy * 3 + channel) * pixels + pixel, mask=inside)
+        x = choose(x, shown, covered, plain)
     elif kind == BLEND:
-        behind = tl.load(operands[0] + (copy * 3 + channel) * pixels + pixel, mask=inside, other=0).to(tl.int32)
-        share = tl.load(operands[1] + at_frame.to(tl.int64) * pixels + pixel, mask=inside, other=0).to(tl.int32)
-        x = (x * share + behind * (255 - share) + 127) // 255
+        behind = tl.load(operands[0] + (copy * 3 + channel) * pixels + pixel, mask=inside).to(tl.int32)
+        share = tl.load(operands[1] + at_frame.to(tl.int64) * pixels + pixel, mask=inside).to(tl.int32)
+        x = ((x.to(tl.int32) * share + behind * (255 - share) + 127) // 255).to(tl.uint8)
     return x
 
 
 @triton.jit
-def _noise(x, kind: tl.constexpr, operands, copy, random, bits):
-    """The values with the noise of their 16-bit random numbers."""
-    upper = random >> 15
-    if kind == ADD_NORMALS:
-        exact = ((random ^ (upper * 0xFFFF)) | _EXACT_FLOAT).to(tl.float32, bitcast=True) - 8388607.0
-        place = exact.to(tl.uint32, bitcast=True) >> (_FLOAT_FRACTION_BITS - bits)
-        place |= (upper * 0xFFFF).to(tl.uint32) & (_UPPER << bits)
-        entry = tl.load(operands[0] + copy * operands[2] - (_ONE << bits) + place.to(tl.uint64))
-        noise = (entry + random) >> 16
+def _change_and_store(x, target, kind: tl.constexpr, operands, where, is_covered, plain: tl.constexpr):
+    """The last step. Of a cover: a branch that ends with the store costs nothing where nothing is covered."""
+    inside = where[5]
+    if kind == COVER or kind == COVER_BEHIND:  # noqa: PLR1714, SIM109  (Triton has no `in`)
+        if is_covered:
+            tl.store(target, _change(x, kind, operands, where, is_covered, plain), mask=inside)
+        else:
+            tl.store(target, x, mask=inside)
     else:
-        lower = tl.load(operands[0] + (random ^ (upper * 0xFFFF))).to(tl.int32)
-        normal = (lower ^ -upper) + upper
-        strength = tl.load(operands[1] + copy * 256 + x)
-        noise = (strength * normal + _FRACTION_HALF) >> _FRACTION_BITS
-    return tl.minimum(tl.maximum(x + noise, 0), 255)
+        tl.store(target, _change(x, kind, operands, where, is_covered, plain), mask=inside)
+
+
+@triton.jit
+def _part(first, start, step_in_run, copy, at_frame, pixels, inside):
+    """Of a part of the values, which begins at the first: where each is, as `_change` wants it; `start`: of a run."""
+    value = first + start
+    channel = (value >= pixels).to(tl.int32) + (value >= 2 * pixels).to(tl.int32)
+    return copy, at_frame, channel, value - channel * pixels + step_in_run, pixels, inside & (value < 3 * pixels)
 
 
 @triton.jit(do_not_specialize=["first_frame"])
@@ -109,107 +118,140 @@ def change_values(
     first_frame,
     kinds: tl.constexpr,
     noise_step: tl.constexpr,
-    one_edge: tl.constexpr,
-    tile: tl.constexpr,
+    bits: tl.constexpr,
+    rows: tl.constexpr,
+    run: tl.constexpr,
+    plain: tl.constexpr,
 ):
     """All steps of a pass on the values of a frame, of which one step adds noise.
 
     A Philox block gives the random numbers of 8 values, which lie `blocks` from each other: a program changes the 8
-    parts of a tile of blocks. Grid: copies, tiles of as many blocks, frames.
+    parts of a tile of blocks, two at a time, which have the halves of a word. Grid: copies, tiles of as many blocks,
+    frames.
 
     Args:
         copy_stride: values from the source of one copy to the next; 0 if they have the same.
-        pixels: of a frame.
-        blocks: an eighth of the values of a frame, rounded up.
+        pixels: of a frame; divisible by `run`.
+        blocks: an eighth of the values of a frame, rounded up; divisible by `run`, and not rounded if that is not 1.
         frames: of a copy.
         first_frame: index in the episode of the first of them.
         kinds: of the steps; `operands` has a tuple for each.
         noise_step: which of them adds noise.
-        one_edge: whether a tile lies in two channels at most.
+        bits: of the bins of noise, the same for all copies.
     """
     copy, frame = tl.program_id(0), tl.program_id(2)
-    first_block = tl.program_id(1) * tile
-    block = first_block + tl.arange(0, tile)
+    start = tl.program_id(1) * (rows * run) + tl.arange(0, rows)[None, :] * run
+    step_in_run = tl.arange(0, run)[:, None]
     at_frame = copy * frames + frame
-    size = 3 * pixels
-    source += copy.to(tl.int64) * copy_stride + frame.to(tl.int64) * size
-    target += at_frame.to(tl.int64) * size
+    source += copy.to(tl.int64) * copy_stride + frame.to(tl.int64) * 3 * pixels + start + step_in_run
+    target += at_frame.to(tl.int64) * 3 * pixels + start + step_in_run
+    inside = start < blocks
 
-    parameters = operands[noise_step][3] + copy * 3
-    bits = tl.load(parameters)
-    key0, key1 = (
-        tl.load(parameters + 1).to(tl.uint32, bitcast=True),
-        tl.load(parameters + 2).to(tl.uint32, bitcast=True),
-    )
-    values = tl.load(source + block, mask=(block < blocks) & (block < size), other=0).to(tl.int32)
+    keys = operands[noise_step][2 if kinds[noise_step] == ADD_SCALED_NORMALS else 1] + copy * 2
+    key0, key1 = tl.load(keys).to(tl.uint32, bitcast=True), tl.load(keys + 1).to(tl.uint32, bitcast=True)
+    if kinds[noise_step] == ADD_NORMALS:
+        entry = tl.arange(0, _OCTAVES << bits)
+        entries = tl.load(operands[noise_step][0] + copy * (_OCTAVES << bits) + entry)
+    else:
+        entries = tl.load(operands[noise_step][1] + copy * 256 + tl.arange(0, 256))
+    tables = ()
+    for step in tl.static_range(len(kinds)):
+        tables += (_table(kinds[step], operands[step], copy),)  # type: ignore[assignment]
+
+    first_values = tl.load(source, mask=inside)
     # A number of eight bits has no ninth. Added, it has Triton compute random numbers where a thread has the values
     # that they are for: else they would go from thread to thread through shared memory. LLVM finds out that it is 0.
-    counter = (block + (values >> 8)).to(tl.uint32)
-    zero = counter * 0
-    word0, word1, word2, word3 = philox_impl(
-        counter, zero + (first_frame + frame).to(tl.uint32), zero, zero, key0, key1, _ROUNDS
-    )
-    for part in tl.static_range(_PARTS):
-        value = part * blocks + block
-        inside = (block < blocks) & (value < size)
-        first = part * blocks + first_block
-        channel = (first >= pixels).to(tl.int32) + (first >= 2 * pixels).to(tl.int32)
-        first_pixel = first - channel * pixels
-        if one_edge:
-            channel += (value >= (channel + 1) * pixels).to(tl.int32)
-        else:
-            channel = (value >= pixels).to(tl.int32) + (value >= 2 * pixels).to(tl.int32)
-        pixel = value - channel * pixels
-        x = values if part == 0 else tl.load(source + value, mask=inside, other=0).to(tl.int32)
+    counter = (start + step_in_run + (first_values.to(tl.int32) >> 8)).to(tl.uint32)
+    words = random_words(counter, (first_frame + frame).to(tl.uint32), key0, key1)
+    last: tl.constexpr = len(kinds) - 1
+    for half in tl.static_range(_WORDS):
+        to_low, to_high = 2 * half * blocks, (2 * half + 1) * blocks
+        of_low = _part(to_low, start, step_in_run, copy, at_frame, pixels, inside)
+        of_high = _part(to_high, start, step_in_run, copy, at_frame, pixels, inside)
+        low = first_values if half == 0 else tl.load(source + to_low, mask=of_low[5])
+        high = tl.load(source + to_high, mask=of_high[5])
         for step in tl.static_range(len(kinds)):
             if step == noise_step:
-                word = word0 if part < 2 else word1 if part < 4 else word2 if part < 6 else word3
-                random = ((word >> (16 * (part % 2))) & 0xFFFF).to(tl.int32)
-                x = _noise(x, kinds[step], operands[step], copy, random, bits)
-            else:
-                x = _change(
-                    x, kinds[step], operands[step], copy, at_frame, channel, pixel, pixels, inside, first_pixel, tile
-                )
-        tl.store(target + value, x.to(tl.uint8), mask=inside)
+                if kinds[step] == ADD_NORMALS:
+                    low_noise, high_noise = binned_noise(words[half], entries, bits)
+                else:
+                    low_strength, high_strength = of_both(entries, low.to(tl.int32), high.to(tl.int32))
+                    low_noise = scaled_noise((words[half] & 0xFFFF).to(tl.int32), low_strength, operands[step][0])
+                    high_noise = scaled_noise((words[half] >> 16).to(tl.int32), high_strength, operands[step][0])
+                low = saturate(low.to(tl.int32) + low_noise, plain)
+                high = saturate(high.to(tl.int32) + high_noise, plain)
+            elif kinds[step] == LOOK_UP:
+                low_place = places(low, of_low[2] + step_in_run * 0, plain)
+                high_place = places(high, of_high[2] + step_in_run * 0, plain)
+                low, high = of_both(tables[step], low_place, high_place)
+            elif step < last:
+                is_low_covered, is_high_covered = _covered(tables[step], 2 * half), _covered(tables[step], 2 * half + 1)
+                low = _change(low, kinds[step], operands[step], of_low, is_low_covered, plain)
+                high = _change(high, kinds[step], operands[step], of_high, is_high_covered, plain)
+        is_low_covered, is_high_covered = _covered(tables[last], 2 * half), _covered(tables[last], 2 * half + 1)
+        _change_and_store(low, target + to_low, kinds[last], operands[last], of_low, is_low_covered, plain)
+        _change_and_store(high, target + to_high, kinds[last], operands[last], of_high, is_high_covered, plain)
 
 
 @triton.jit
-def change_pixels(source, target, operands, copy_stride, pixels, frames, kinds: tl.constexpr, tile: tl.constexpr):
+def _covered(tiles, part):
+    """Whether a part has covered pixels, of what `_table` gives for a cover."""
+    return ((tiles >> part) & 1) != 0
+
+
+@triton.jit
+def change_pixels(
+    source,
+    target,
+    operands,
+    copy_stride,
+    pixels,
+    frames,
+    kinds: tl.constexpr,
+    rows: tl.constexpr,
+    run: tl.constexpr,
+    plain: tl.constexpr,
+):
     """All steps of a pass without noise, on the three values of each pixel; arguments as of `change_values`.
 
     Grid: copies, tiles of as many pixels, frames.
     """
     copy, frame = tl.program_id(0), tl.program_id(2)
-    first_pixel = tl.program_id(1) * tile
-    pixel = first_pixel + tl.arange(0, tile)
-    inside = pixel < pixels
+    start = tl.program_id(1) * (rows * run) + tl.arange(0, rows)[None, :] * run
+    step_in_run = tl.arange(0, run)[:, None]
+    pixel, inside = start + step_in_run, start < pixels
     at_frame = copy * frames + frame
-    source += copy.to(tl.int64) * copy_stride + frame.to(tl.int64) * 3 * pixels
-    target += at_frame.to(tl.int64) * 3 * pixels
-    red = tl.load(source + pixel, mask=inside, other=0).to(tl.int32)
-    green = tl.load(source + pixels + pixel, mask=inside, other=0).to(tl.int32)
-    blue = tl.load(source + 2 * pixels + pixel, mask=inside, other=0).to(tl.int32)
+    source += copy.to(tl.int64) * copy_stride + frame.to(tl.int64) * 3 * pixels + pixel
+    target += at_frame.to(tl.int64) * 3 * pixels + pixel
+    red = tl.load(source, mask=inside)
+    green = tl.load(source + pixels, mask=inside)
+    blue = tl.load(source + 2 * pixels, mask=inside)
     for step in tl.static_range(len(kinds)):
+        table = _table(kinds[step], operands[step], copy)
         if kinds[step] == MIX:
             matrix = operands[step][0] + copy * 9
-            mixed_red = _mix(red, green, blue, matrix)
-            mixed_green = _mix(red, green, blue, matrix + 3)
-            blue = _mix(red, green, blue, matrix + 6)
+            mixed_red = _mix(red, green, blue, matrix, plain)
+            mixed_green = _mix(red, green, blue, matrix + 3, plain)
+            blue = _mix(red, green, blue, matrix + 6, plain)
             red, green = mixed_red, mixed_green
+        elif kinds[step] == LOOK_UP:
+            none = pixel * 0
+            red, green = of_both(table, places(red, none, plain), places(green, none + 1, plain))
+            blue = of_one(table, places(blue, none + 2, plain))
         else:
-            red = _change(red, kinds[step], operands[step], copy, at_frame, 0, pixel, pixels, inside, first_pixel, tile)
-            green = _change(
-                green, kinds[step], operands[step], copy, at_frame, 1, pixel, pixels, inside, first_pixel, tile
-            )
-            blue = _change(
-                blue, kinds[step], operands[step], copy, at_frame, 2, pixel, pixels, inside, first_pixel, tile
-            )
-    tl.store(target + pixel, red.to(tl.uint8), mask=inside)
-    tl.store(target + pixels + pixel, green.to(tl.uint8), mask=inside)
-    tl.store(target + 2 * pixels + pixel, blue.to(tl.uint8), mask=inside)
+            is_covered = _covered(table, 0)
+            of_red, of_green = (copy, at_frame, 0, pixel, pixels, inside), (copy, at_frame, 1, pixel, pixels, inside)
+            red = _change(red, kinds[step], operands[step], of_red, is_covered, plain)
+            green = _change(green, kinds[step], operands[step], of_green, is_covered, plain)
+            of_blue = (copy, at_frame, 2, pixel, pixels, inside)
+            blue = _change(blue, kinds[step], operands[step], of_blue, is_covered, plain)
+    tl.store(target, red, mask=inside)
+    tl.store(target + pixels, green, mask=inside)
+    tl.store(target + 2 * pixels, blue, mask=inside)
 
 
 @triton.jit
-def _mix(red, green, blue, row):
-    mixed = red * tl.load(row) + green * tl.load(row + 1) + blue * tl.load(row + 2)
-    return tl.minimum(tl.maximum((mixed + _MATRIX_HALF) >> _MATRIX_BITS, 0), 255)
+def _mix(red, green, blue, row, plain: tl.constexpr):
+    of_red, of_green = red.to(tl.int32) * tl.load(row), green.to(tl.int32) * tl.load(row + 1)
+    mixed = of_red + of_green + blue.to(tl.int32) * tl.load(row + 2)
+    return saturate((mixed + _MATRIX_HALF) >> _MATRIX_BITS, plain)
