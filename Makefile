@@ -96,7 +96,7 @@ constraints: setup ## update the pinned versions in constraints*.txt and the ima
 	for program in operator gateway worker; do \
 	  $(UV) pip compile $(HASHED) --extra $$program --constraint constraints.txt pyproject.toml --output-file $$program/requirements.txt; \
 	done
-	$(UV) pip compile $(HASHED) --extra worker-metadata --constraint constraints.txt pyproject.toml --output-file worker/metadata-requirements.txt
+	$(UV) pip compile $(HASHED) --extra worker-cuda --constraint constraints.txt pyproject.toml --output-file worker/cuda-requirements.txt
 	$(UV) pip compile $(HASHED) --constraint constraints.txt <(printf 'starlette\nuvicorn\n') --output-file devcluster/localhub/requirements.txt
 	$(UV) pip compile $(HASHED) --constraint constraints.txt <(echo uv) --output-file builder-requirements.txt
 
@@ -170,6 +170,7 @@ images: cluster-up ## build the images and push them to the local registry; quic
 
 .PHONY: sbom
 sbom: setup images ## write the bill of materials of each image, read from the image: build/sbom/*.cdx.json (CycloneDX)
+	@$(PYTHON) -m devcluster images worker-cuda
 	@$(PY) -m devcluster.sbom
 
 .PHONY: demo
@@ -231,6 +232,7 @@ bench-gpu: $(GPU_SETUP) ## measure transforms and whole episodes on an NVIDIA GP
 
 .PHONY: bench-first-picture
 bench-first-picture: setup images ## measure POST to the first augmented frame on the local cluster, on an empty node and on a warm one
+	@$(PYTHON) -m devcluster images worker-cuda
 	@$(PY) -m benchmarks.first_picture
 	@$(PY) -m benchmarks.report --take
 

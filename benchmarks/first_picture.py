@@ -1,13 +1,15 @@
 """From POST to the first augmented frame, on a node of the local cluster that has no image of ours and on one with all.
 
-The product is installed as the demo installs it. A small job is submitted several times, by a class with one image for
-all phases and by one with a second, small image for resolve and publish. Before some, the worker's images are removed
-from the node, so that the kubelet pulls them from the registry next to it: over a network it takes longer. Times are
-those of the worker's events, from the moment of the POST; of pulls, those of the kubelet's.
+The product is installed as the demo installs it. A small job is submitted several times, by a class with the worker's
+image and by one with that of GPUs, which has torch and CUDA in addition and on a CPU does the same without them. Before
+some, the worker's images are removed from the node, so that the kubelet pulls them from the registry next to it: over a
+network it takes longer. Times are those of the worker's events, from the moment of the POST; of pulls, those of the
+kubelet's.
 
+    python -m devcluster images worker-cuda
     python -m benchmarks.first_picture
 
-`--short` leaves out the class with one image. All jobs of the cluster are deleted before: their pods hold layers.
+`--short` leaves out the image with CUDA. All jobs of the cluster are deleted before: their pods hold layers.
 """
 
 import argparse
@@ -39,7 +41,7 @@ SOURCE: Final = "demo/pusht"
 POLL_SECONDS: Final = 0.2
 TIMEOUT_SECONDS: Final = 600.0
 CONTAINERS_SECONDS: Final = 180.0
-WORKERS: Final = ("worker-metadata", "worker")
+WORKER, WORKER_CUDA = "worker", "worker-cuda"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Course:
     """One job: seconds from its POST, and seconds of pulls.
 
     Attributes:
-        situation: what the node had, and how many images the class has.
+        situation: what the node had, and which image the class has.
         first_word: the resolve pod has read the job.
         resolved: it has checked the dataset.
         started: a shard begins.
@@ -75,9 +77,9 @@ class Cluster:
         self.access: Access = open_access(installation, "demo")
         upload_sample(HfApi(endpoint=self.access.hub_endpoint, token=self.access.hub_token), SOURCE)
 
-    def set_metadata_image(self, reference: str | None) -> None:
-        """Give the class a second image, or take it away; as the operator, whose field it has to stay."""
-        patch = json.dumps({"spec": {"metadataImage": reference}})
+    def set_image(self, reference: str) -> None:
+        """Give the class an image; as the operator, whose field it has to stay."""
+        patch = json.dumps({"spec": {"image": reference}})
         self.kubectl.run(
             "patch", f"{CLASS_PLURAL}.{GROUP}", CLASS, "--type=merge", f"--patch={patch}",
             f"--field-manager={FIELD_MANAGER_OPERATOR}",
@@ -131,38 +133,37 @@ class Cluster:
 
 def measure(chosen: settings.Settings, *, short: bool) -> list[Course]:
     """Run the jobs in turn."""
+    references = read_references(chosen.images_file)
+    if not short and WORKER_CUDA not in references:
+        raise DevclusterError("The image with CUDA is not built yet: run `python3 -m devcluster images worker-cuda`.")
     cluster = Cluster(chosen)
-    small = read_references(chosen.images_file)[WORKERS[0]]
     courses = []
     try:
-        for images, reference in ((2, small),) if short else ((1, None), (2, small)):
-            cluster.set_metadata_image(reference)
+        for name in (WORKER,) if short else (WORKER_CUDA, WORKER):
+            cluster.set_image(references[name])
             cluster.empty_node()
-            name = "one image" if images == 1 else "two images"
-            courses.append(cluster.run(f"the node has nothing, {name}"))
-            courses.append(cluster.run(f"the node has all, {name}"))
+            courses.append(cluster.run(f"{name}, the node has nothing"))
+            courses.append(cluster.run(f"{name}, the node has it"))
             print(*courses[-2:], sep="\n", file=sys.stderr)
     finally:
-        cluster.set_metadata_image(small)
+        cluster.set_image(references[WORKER])
     return courses
 
 
 def sizes(chosen: settings.Settings) -> Table:
-    """Compressed sizes of the images, and what a node with the small one has to pull for the other."""
+    """Compressed sizes of the images, and what a node with the smaller one need not pull for the other."""
     references = read_references(chosen.images_file)
+    built = [name for name in (WORKER, WORKER_CUDA) if name in references]
     destination = commands.destination(chosen)
     layers = {}
-    for name in WORKERS:
+    for name in built:
         repository, _, digest = references[name].partition("@")
         opened = from_registry(f"{destination.push}/{repository.rpartition('/')[2]}", plain_http=destination.plain_http)
         layers[name] = dict(layer_sizes(opened, digest))
-    small, large = (layers[name] for name in WORKERS)
-    shared = sum(size for digest, size in large.items() if digest in small)
-    rows: list[list[Cell]] = [
-        ["resolve and publish", round(sum(small.values()) / 1e6)],
-        ["augment", round(sum(large.values()) / 1e6)],
-        ["of both", round(shared / 1e6)],
-    ]
+    rows: list[list[Cell]] = [[name, round(sum(layers[name].values()) / 1e6)] for name in built]
+    if WORKER_CUDA in layers:
+        shared = sum(size for digest, size in layers[WORKER_CUDA].items() if digest in layers[WORKER])
+        rows.append(["of both", round(shared / 1e6)])
     return Table("Compressed size", ["image", "MB"], rows)
 
 
@@ -193,8 +194,8 @@ def figures_of(courses: list[Course], images: Table, *, short: bool) -> Figures:
     return Figures(
         title="First picture",
         what="Seconds from POST to the first augmented frame of a small job on the local cluster, on a node with no "
-        "image of the worker and on one with all: with one image for all phases, and with a small one for resolve "
-        "and publish.",
+        "image of the worker and on one that has it: with the worker's image, and with that of GPUs, which has torch "
+        "and CUDA in addition. The local cluster has no GPU: both do the same work.",
         command="make bench-first-picture",
         short=short,
         tables=[Table("Seconds from POST", columns, rows), images],
@@ -210,7 +211,7 @@ def figures_of(courses: list[Course], images: Table, *, short: bool) -> Figures:
 def main() -> int:
     """Measure, print and write. An error that the user can fix is reported in one sentence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="only the class with two images")
+    parser.add_argument("--short", action="store_true", help="only the worker's image")
     chosen, options = settings.from_environment(), parser.parse_args()
     try:
         figures = figures_of(measure(chosen, short=options.short), sizes(chosen), short=options.short)

@@ -41,7 +41,7 @@ REQUIREMENTS: Final = {
     "operator": "operator/requirements.txt",
     "gateway": "gateway/requirements.txt",
     "worker": "worker/requirements.txt",
-    "worker-metadata": "worker/metadata-requirements.txt",
+    "worker-cuda": "worker/cuda-requirements.txt",
 }
 UV: Final = CHECKOUT / ".venv" / "bin" / "uv"
 
@@ -196,7 +196,8 @@ def _contents(wheel: Path) -> dict[str, bytes]:
 
 
 def _rendered(chart: Sequence[str | Path], folder: Path) -> str:
-    images = [f"--set=images.{program}=registry.example/{program}:1" for program in ("operator", "gateway", "worker")]
+    programs = ("operator", "gateway", "worker", "workerCuda")
+    images = [f"--set=images.{program}=registry.example/{program}:1" for program in programs]
     return _run([tool_path("helm"), "template", "augmentation", *chart, *images], folder)
 
 

@@ -7,6 +7,7 @@ import sys
 
 from devcluster import commands, kueue, settings
 from devcluster.errors import DevclusterError
+from devcluster.images import IMAGES
 from devcluster.progress import say
 
 
@@ -19,7 +20,12 @@ def parser() -> argparse.ArgumentParser:
     removal.add_argument("--purge", action="store_true", help="remove the caches too: the next `up` builds everything")
     named.add_parser("status", help="what there is; exit status 0 when it is up")
     images = named.add_parser("images", help="build our images, push them, print their references by digest")
-    images.add_argument("names", nargs="*", metavar="NAME", help="operator, gateway, worker, localhub; default: all")
+    images.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"{', '.join(each.name for each in IMAGES)}; default: all but worker-cuda",
+    )
     named.add_parser("env", help="KEY=VALUE lines that lead to the cluster")
     named.add_parser("browser", help="the path of Chromium, which the page is tested in; installed if absent")
     queues = named.add_parser("kueue", help="Kueue, for queues with quotas: compile it, install it, remove it")

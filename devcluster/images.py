@@ -31,11 +31,13 @@ class Image:
         name: what the chart and the tests call it.
         dockerfile: relative to the root of the checkout.
         stage: of that Dockerfile; None: its last.
+        by_default: whether it is built where no image is named.
     """
 
     name: str
     dockerfile: str
     stage: str | None = None
+    by_default: bool = True
 
     @property
     def repository(self) -> str:
@@ -47,9 +49,9 @@ IMAGES = (
     Image("operator", "operator/Dockerfile"),
     Image("gateway", "gateway/Dockerfile"),
     Image("localhub", "devcluster/localhub/Dockerfile"),
-    # The largest comes last: what is quick is there while it is still being built.
-    Image("worker-metadata", "worker/Dockerfile", "metadata"),
     Image("worker", "worker/Dockerfile"),
+    # Some gigabytes, which a local cluster's nodes have no GPU for.
+    Image("worker-cuda", "worker/Dockerfile", "cuda", by_default=False),
 )
 
 
@@ -63,12 +65,13 @@ class Destination:
 
 
 def choose_images(names: Iterable[str], images: Iterable[Image] = IMAGES) -> list[Image]:
-    """The named images in the order of `images`; all of them where none is named. Raises DevclusterError."""
+    """The named images in the order of `images`; where none is named, those of a local cluster. Raises
+    DevclusterError."""
     known = {image.name: image for image in images}
     wanted = set(names)
     if unknown := sorted(wanted - set(known)):
         raise DevclusterError(f"No image is called {', '.join(unknown)}; there are {', '.join(known)}.")
-    return [image for image in known.values() if not wanted or image.name in wanted]
+    return [image for image in known.values() if image.name in wanted or (image.by_default and not wanted)]
 
 
 def publish(
@@ -129,9 +132,10 @@ def read_references(path: Path) -> dict[str, str]:
 
 
 def write_references(path: Path, references: Mapping[str, str]) -> None:
-    """Add to the file of references, in one rename."""
+    """Add to the file of references, in one rename. Images that are no longer built leave it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    merged = {**read_references(path), **references}
+    known = {image.name for image in IMAGES}
+    merged = {name: each for name, each in {**read_references(path), **references}.items() if name in known}
     unfinished.write_text(json.dumps(merged, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     unfinished.replace(path)

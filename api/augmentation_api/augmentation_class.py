@@ -204,12 +204,12 @@ class AugmentationClassSpec(Model):
         False, description="Default class of the jobs of this type that name no class. At most one per type."
     )
     image: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = Field(
-        description="Worker image, preferably by digest."
+        description="Worker image, preferably by digest: of all phases, except augment where `cudaImage` runs it."
     )
-    metadata_image: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = Field(
+    cuda_image: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = Field(
         None,
-        description="Image of the pods that make no pixels: resolve, unless the job is a preview, and publish, unless "
-        "the job has onBadEpisode: skip. Of the same release as `image`, preferably by digest. Default: `image`.",
+        description="Image of the augment pods that ask for a GPU, by their resources at the job's placement or by "
+        "podTemplate.resourceClaims. Of the same release as `image`, preferably by digest. Default: `image`.",
     )
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         "IfNotPresent", description="When the images are pulled."

@@ -194,10 +194,7 @@ def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: st
     values = {
         "commonLabels": {key: value},
         "crds": {"enabled": not _updated_foreign_crds(kubectl)},
-        "images": {
-            **{name: images[name] for name in ("operator", "gateway", "worker")},
-            "workerMetadata": images["worker-metadata"],
-        },
+        "images": {name: images[name] for name in ("operator", "gateway", "worker")},
         "gateway": {"service": service},
         # The hub of the demo is a pod; workers reach public addresses only where nobody says otherwise.
         "networkPolicies": {"workers": {"extraEgress": [TO_THE_HUB, TO_THE_STORE]}},
@@ -213,7 +210,9 @@ def _install_chart(kubectl: Kubectl, images: Mapping[str, str], hub_endpoint: st
         # A laptop's share: the dev cluster has two cores for everything.
         # The sample's episodes are so small that all would share a file, and a pod that is killed would begin again.
         "classes": {
-            "cpu": {"resources": {"requests": {"cpu": "250m", "memory": "512Mi"}}, "limits": {"checkpointMB": 1}}
+            "cpu": {"resources": {"requests": {"cpu": "250m", "memory": "512Mi"}}, "limits": {"checkpointMB": 1}},
+            # It would need the image with CUDA.
+            "gpu-l4": None,
         },
     }
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:

@@ -1,6 +1,5 @@
 """A worker pod, how its container ended and why Kubernetes disrupted it. Every field of a status may be absent."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.identifiers import LABEL_PHASE
 from augmentation_api.pod_container import WORKER_CONTAINER
 from augmentation_api.quantity import parse_quantity
+from augmentation_operator.children.accelerators import count_accelerators
 from augmentation_operator.children.job import moment
 from augmentation_operator.children.other_container import (
     CONFIG_PROBLEMS,
@@ -23,7 +23,6 @@ from augmentation_operator.children.other_container import (
 
 LABEL_BATCH_JOB = "batch.kubernetes.io/job-name"
 """Label that the Job controller puts on every pod of a Job."""
-_ACCELERATOR = re.compile(r"[^/]+/(gpu([.-].+)?|mig-.+|tpu|i915|xe)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def read_pod(body: Mapping[str, Any]) -> ChildPod:
         lasting=lasting_containers(status) if terminated and not is_finished else (),
         termination=_termination(status, terminated),
         disruption=_disruption(conditions.get("DisruptionTarget", {})),
-        accelerators=_accelerators(resources),
+        accelerators=count_accelerators(resources),
         cpu=_cpu(resources),
     )
 
@@ -139,12 +138,6 @@ def _disruption(condition: Mapping[str, Any]) -> Disruption | None:
     return Disruption(
         condition.get("reason", ""), condition.get("message", ""), moment(condition.get("lastTransitionTime"))
     )
-
-
-def _accelerators(resources: Mapping[str, Any]) -> int:
-    """Number of a container's GPUs, slices of GPUs and so on: device plugins name them `<vendor>/gpu`, `/mig-…`."""
-    amounts = (resources.get("limits") or resources.get("requests") or {}).items()
-    return sum(int(amount) for name, amount in amounts if _ACCELERATOR.fullmatch(name) and str(amount).isdecimal())
 
 
 def _cpu(resources: Mapping[str, Any]) -> float:

@@ -128,11 +128,11 @@ def other_owner(metadata: Mapping[str, Any], writer: str) -> str | None:
 
 
 def spec_to_write(wanted: Json, live: Json, fields: list[Json], edited: list[str]) -> Json:
-    """The chart's spec with what others have changed; without its metadataImage where they have set `image`, as both
-    have to be of one release. Arguments as of `keep_edits`."""
+    """The chart's spec with what others have changed; without its cudaImage where they have set `image`, as both have
+    to be of one release. Arguments as of `keep_edits`."""
     spec = keep_edits(wanted, live, fields, edited)
-    if spec.get("image") != wanted.get("image") and not any("f:metadataImage" in each for each in fields):
-        spec.pop("metadataImage", None)
+    if spec.get("image") != wanted.get("image") and not any("f:cudaImage" in each for each in fields):
+        spec.pop("cudaImage", None)
     return spec
 
 

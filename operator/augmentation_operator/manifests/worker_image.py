@@ -1,9 +1,11 @@
-"""The image of a phase's pods: a small one, without torch, where the class has one and the phase makes no pixels."""
+"""The image of a phase's pods: the class's `image`, or its `cudaImage` where they ask for a GPU."""
 
 from dataclasses import dataclass
 
-from augmentation_api import AugmentationClass, AugmentationJobSpec, PhaseName
-from augmentation_api.vocabulary import OnBadEpisode
+from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_api.augmentation_class import AugmentationClassSpec, ClassPlacement
+from augmentation_operator.children.accelerators import count_accelerators
+from augmentation_operator.children.job import placement_index
 
 
 @dataclass(frozen=True)
@@ -14,21 +16,17 @@ class WorkerImage:
     field: str
 
 
-def worker_image(spec: AugmentationJobSpec, augmentation_class: AugmentationClass, phase: PhaseName) -> WorkerImage:
-    """The image that a class gives for a phase of a job."""
-    names = augmentation_class.spec
-    if names.metadata_image is None or makes_pixels(spec, phase):
-        return WorkerImage(names.image, "image")
-    return WorkerImage(names.metadata_image, "metadataImage")
+def worker_image(job: AugmentationJob, augmentation_class: AugmentationClass, phase: PhaseName) -> WorkerImage:
+    """The image that a class gives for a phase of a job, at the placement where the job is."""
+    spec = augmentation_class.spec
+    on_gpu = phase == PhaseName.AUGMENT and asks_for_gpu(spec, spec.placement_at(placement_index(job)))
+    if on_gpu and spec.cuda_image is not None:
+        return WorkerImage(spec.cuda_image, "cudaImage")
+    return WorkerImage(spec.image, "image")
 
 
-def makes_pixels(spec: AugmentationJobSpec, phase: PhaseName) -> bool:
-    """Whether a phase transforms frames: resolve for a preview, and publish for that of a result whose first
-    episodes were left out."""
-    match phase:
-        case PhaseName.RESOLVE:
-            return spec.preview is not None
-        case PhaseName.PUBLISH:
-            return spec.on_bad_episode is OnBadEpisode.SKIP
-        case _:
-            return True
+def asks_for_gpu(spec: AugmentationClassSpec, placement: ClassPlacement) -> bool:
+    """Whether augment pods get an accelerator at a placement: by their resources, or by a claim of devices."""
+    resources = placement.resources or spec.resources
+    claims = spec.pod_template.resource_claims if spec.pod_template is not None else []
+    return bool(claims) or count_accelerators(resources.model_dump()) > 0

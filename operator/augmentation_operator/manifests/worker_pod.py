@@ -61,7 +61,7 @@ def worker_pod(
         "containers": [
             {
                 "name": WORKER_CONTAINER,
-                "image": worker_image(job.spec, augmentation_class, phase).reference,
+                "image": worker_image(job, augmentation_class, phase).reference,
                 "imagePullPolicy": spec.image_pull_policy,
                 "args": [str(phase)],
                 "env": _environment(job, augmentation_class, phase, shard_count),

@@ -58,7 +58,7 @@ def gravest_obstacle(situation: Situation, phase: PhaseName) -> Obstacle | None:
 def _obstacles(situation: Situation, phase: PhaseName) -> Iterator[Obstacle]:
     child, seen, now = situation.child(phase), situation.seen, situation.now
     pods = seen.pods_of(phase)
-    yield from _of_containers(pods, worker_image(situation.job.spec, situation.augmentation_class, phase))
+    yield from _of_containers(pods, worker_image(situation.job, situation.augmentation_class, phase))
     for pod in pods:
         if pod.name in seen.warnings:
             yield Obstacle("PodNotStarted", f"pod {pod.name} cannot start: {seen.warnings[pod.name]}", pod)

@@ -202,7 +202,7 @@ def _run_single_pod(situation: Situation, phase: PhaseName, field: str, is_repor
         return step
     if not report_is_due(child, situation.now):
         return step.then(Step(Wait(), requeue_after=SOON))
-    image = worker_image(situation.job.spec, situation.augmentation_class, phase)
+    image = worker_image(situation.job, situation.augmentation_class, phase)
     message = (
         f"the {phase} pod succeeded without writing {field}: does the class's {image.field} {image.reference} keep the "
         "worker contract of this version?"

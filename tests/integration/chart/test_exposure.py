@@ -5,7 +5,7 @@ import pytest
 from tests.integration.chart.helm_template import Json, notes, one, pod_specs, refusal, rendered
 
 DIGEST = f"@sha256:{'a' * 64}"
-BY_DIGEST = {name: f"registry.example/{name}{DIGEST}" for name in ("operator", "gateway", "worker")}
+BY_DIGEST = {name: f"registry.example/{name}{DIGEST}" for name in ("operator", "gateway", "worker", "workerCuda")}
 TLS = {"gateway": {"tls": {"secretName": "augmentation-tls"}}}
 INGRESS: Json = {
     "gateway": {
@@ -103,7 +103,7 @@ def test_hub_over_plain_http_causes_warning() -> None:
 
 
 def test_images_by_tag_cause_warning() -> None:
-    assert "images by tag (operator, gateway, worker, workerMetadata)" in notes()
+    assert "images by tag (operator, gateway, worker, workerCuda)" in notes()
     assert "images by tag" not in notes({"images": BY_DIGEST})
 
 

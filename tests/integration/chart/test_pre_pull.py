@@ -61,5 +61,21 @@ def test_class_without_nodes_of_its_own_has_all_and_default_is_none() -> None:
     assert daemon_sets({}) == {}
 
 
+def test_nodes_of_placements_with_a_gpu_have_the_image_with_cuda() -> None:
+    """Of a class with both kinds of placements, all nodes have both."""
+    mixed = {"placements": [{"name": "l4"}, {"name": "cpu", "resources": {"requests": {"cpu": "8"}}}]}
+    values = {"classes": {"gpu-l4": {}, "mixed": {**mixed, "resources": {"limits": {"nvidia.com/gpu": 1}}}}}
+    found = daemon_sets({**values, "prePull": {"classes": ["gpu-l4", "mixed"]}})
+    images = {
+        name: {each["name"]: each["image"] for each in found[name]["spec"]["template"]["spec"]["containers"]}
+        for name in found
+    }
+    cuda = "augmentation-worker-cuda:0.1.0"
+    assert images == {
+        "augmentation-pre-pull-gpu-l4": {"image": cuda},
+        "augmentation-pre-pull-mixed": {"image": cuda, "image-1": "augmentation-worker:0.1.0"},
+    }
+
+
 def test_unknown_class_is_named() -> None:
     assert "prePull.classes: gpu is none of the classes (cpu" in refusal({"prePull": {"classes": ["gpu"]}})

@@ -138,25 +138,35 @@ def test_probes_without_timing_are_kubernetes_own() -> None:
 
 
 def images_of(values: Json) -> list[tuple[str, str | None]]:
-    """Of the classes cpu and own: image and metadataImage."""
-    own = {"own": {"image": "model:1"}, "cpu": {}}
+    """Of the classes cpu and own: image and cudaImage."""
+    own = {"own": {"image": "model:1"}, "cpu": {}, "gpu-l4": None}
     found = {each["metadata"]["name"]: each["spec"] for each in chart_classes(rendered({**values, "classes": own}))}
-    return [(found[name]["image"], found[name].get("metadataImage")) for name in ("cpu", "own")]
+    return [(found[name]["image"], found[name].get("cudaImage")) for name in ("cpu", "own")]
 
 
 @pytest.mark.parametrize(
-    ("values", "image", "metadata_image"),
+    ("values", "image", "cuda_image"),
     [
-        ({}, "augmentation-worker:0.1.0", "augmentation-worker-metadata:0.1.0"),
+        ({}, "augmentation-worker:0.1.0", "augmentation-worker-cuda:0.1.0"),
         (
             {"images": {"registry": "r.example"}, "worker": {"image": {"tag": "2"}}},
             "r.example/augmentation-worker:2",
-            "r.example/augmentation-worker-metadata:2",
+            "r.example/augmentation-worker-cuda:2",
         ),
-        ({"images": {"worker": "w:1"}}, "w:1", "w:1"),
-        ({"images": {"worker": "w:1", "workerMetadata": "m:1"}}, "w:1", "m:1"),
-        ({"worker": {"image": {"repository": "mine"}}}, "mine:0.1.0", "mine:0.1.0"),
+        ({"images": {"worker": "w:1"}}, "w:1", None),
+        ({"images": {"worker": "w:1", "workerCuda": "c:1"}}, "w:1", "c:1"),
+        ({"worker": {"image": {"repository": "mine"}}}, "mine:0.1.0", None),
     ],
 )
-def test_small_image_is_of_the_chart_or_named(values: Json, image: str, metadata_image: str) -> None:
-    assert images_of(values) == [(image, metadata_image), ("model:1", None)]
+def test_image_with_cuda_is_of_the_chart_or_named(values: Json, image: str, cuda_image: str | None) -> None:
+    assert images_of(values) == [(image, cuda_image), ("model:1", None)]
+
+
+@pytest.mark.parametrize("gpu", [{}, {"resources": {}, "podTemplate": {"resourceClaims": [{"name": "gpu"}]}}])
+def test_class_with_a_gpu_needs_an_image_with_cuda(gpu: Json) -> None:
+    values = {"images": {"worker": "w:1"}, "classes": {"gpu-l4": gpu}}
+    said = "classes.gpu-l4 asks for a GPU, and of the worker image w:1 the one with CUDA is not known"
+    assert said in refusal(values)
+    assert "in images.workerCuda, or leave the class out (classes.gpu-l4: null)" in refusal(values)
+    for known in ({"image": "mine:1"}, {"cudaImage": "mine:1"}):
+        assert rendered({**values, "classes": {"gpu-l4": gpu | known}})

@@ -14,7 +14,7 @@ from PIL import Image
 
 from augmentation_api import FailureReason
 from augmentation_api.identifiers import API_VERSION, JOB_KIND
-from tests.fixtures import metadata_image
+from tests.fixtures import worker_image
 from tests.integration.worker.conftest import FIXTURES, Results
 from tests.integration.worker.datasets import CAMERA, check_result, file_hashes
 from tests.recorded_copies import provenance_of
@@ -61,12 +61,12 @@ def job(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The result of a local run, of which only augment has what makes pixels."""
+    """The result of a local run as in the image for CPUs."""
     folder = tmp_path_factory.mktemp("local-run")
     (folder / "job.yaml").write_text(JOB)
     output = folder / "out" / "result"
     arguments = ("-f", folder / "job.yaml", "--source", SOURCE, "--output", output)
-    environment = metadata_image.environment(folder / "site")
+    environment = worker_image.environment(folder / "site")
     code, out, err = command("run", *arguments, "--shards", "2", environment=environment)
     assert code == 0, err
     assert str(output) in out

@@ -13,8 +13,9 @@ from devcluster.packages import missing_packages
 from devcluster.registry import remove_unfinished_uploads, superseded_tags
 
 
-def test_all_images_are_built_by_default() -> None:
-    assert [image.name for image in choose_images([])] == [image.name for image in IMAGES]
+def test_all_images_but_that_of_gpus_are_built_by_default() -> None:
+    assert {image.name for image in IMAGES} - {image.name for image in choose_images([])} == {"worker-cuda"}
+    assert [image.name for image in choose_images(["worker-cuda"])] == ["worker-cuda"]
 
 
 def test_build_order_is_independent_of_argument_order() -> None:
@@ -29,6 +30,7 @@ def test_unknown_image_is_rejected_with_known_ones() -> None:
 def test_building_one_image_keeps_references_of_others(tmp_path: Path) -> None:
     path = tmp_path / "state" / "images.json"
     write_references(path, {"operator": "r/operator@sha256:1", "worker": "r/worker@sha256:1"})
+    path.write_text(path.read_text().replace("{", '{"of an earlier version": "r/metadata@sha256:1", ', 1))
     write_references(path, {"worker": "r/worker@sha256:2"})
     assert read_references(path) == {"operator": "r/operator@sha256:1", "worker": "r/worker@sha256:2"}
 

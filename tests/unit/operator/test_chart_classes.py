@@ -46,11 +46,11 @@ def test_field_changed_by_hand_stays_and_others_follow() -> None:
 
 
 def test_image_set_by_hand_runs_all_phases_unless_another_is_set_too() -> None:
-    wanted, edited = {**WANTED, "metadataImage": "metadata:2"}, list[str]()
+    wanted, edited = {**WANTED, "cudaImage": "cuda:2"}, list[str]()
     live = {**wanted, "image": "mine:1"}
     assert spec_to_write(wanted, live, [owned("image")], edited) == {**WANTED, "image": "mine:1"}
-    live |= {"metadataImage": "mine-too:1"}
-    assert spec_to_write(wanted, live, [owned("image"), owned("metadataImage")], edited) == live
+    live |= {"cudaImage": "mine-too:1"}
+    assert spec_to_write(wanted, live, [owned("image"), owned("cudaImage")], edited) == live
     assert spec_to_write(wanted, {}, [], edited) == wanted
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_api.status import Placement
 from augmentation_operator.manifests.identity import identity
 from augmentation_operator.manifests.worker_pod import worker_pod
 from tests.fixtures.authority import Authority
@@ -321,18 +322,35 @@ def test_proxy_of_the_class_is_for_everything_but_the_cluster(phase: PhaseName) 
     assert "HTTP_PROXY" not in values
 
 
+GPU = {"resources": {"limits": {"memory": "8Gi", "nvidia.com/gpu": "1"}}}
+CLAIM = {"podTemplate": {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "h100"}]}}
+
+
 @pytest.mark.parametrize(
-    ("phase", "spec", "image"),
+    ("phase", "runs_as", "image"),
     [
-        (RESOLVE, {}, "metadata:1"),
+        (RESOLVE, GPU, IMAGE),
+        (AUGMENT, GPU, "cuda:1"),
+        (PUBLISH, GPU, IMAGE),
         (AUGMENT, {}, IMAGE),
-        (PUBLISH, {}, "metadata:1"),
-        (RESOLVE, {"preview": {}}, IMAGE),
-        (RESOLVE, {"onBadEpisode": "skip"}, "metadata:1"),
-        (PUBLISH, {"onBadEpisode": "skip"}, IMAGE),
+        (AUGMENT, {"resources": {"limits": {"nvidia.com/gpu": "0"}}}, IMAGE),
+        (AUGMENT, {"resources": {"limits": {"nvidia.com/mig-1g.10gb": 1}}}, "cuda:1"),
+        (AUGMENT, CLAIM, "cuda:1"),
+        (RESOLVE, CLAIM, IMAGE),
+        (AUGMENT, {"placements": [{"name": "l4", **GPU}]}, "cuda:1"),
+        (AUGMENT, {**GPU, "placements": [{"name": "cpu", "resources": {"requests": {"cpu": "8"}}}]}, IMAGE),
     ],
 )
-def test_phase_without_pixels_has_the_small_image(phase: PhaseName, spec: dict[str, Any], image: str) -> None:
-    job, of_two = a_job(**spec), make_class(metadataImage="metadata:1")
-    assert container_of(phase, job=job, augmentation_class=of_two)["image"] == image
-    assert container_of(phase, job=job)["image"] == IMAGE, "that of a class with one image"
+def test_augment_pods_that_ask_for_a_gpu_have_the_image_with_cuda(
+    phase: PhaseName, runs_as: dict[str, Any], image: str
+) -> None:
+    assert container_of(phase, augmentation_class=make_class(cudaImage="cuda:1", **runs_as))["image"] == image
+    assert container_of(phase, augmentation_class=make_class(**runs_as))["image"] == IMAGE, "of a class with one image"
+
+
+def test_image_follows_the_placement_that_a_job_falls_back_to() -> None:
+    mixed = make_class(cudaImage="cuda:1", placements=[{"name": "l4", **GPU}, {"name": "cpu"}])
+    job = a_job()
+    fallen_back = job.model_copy(update={"status": job.status.model_copy(update={"placement": Placement(rung=1)})})
+    assert container_of(AUGMENT, job=job, augmentation_class=mixed)["image"] == "cuda:1"
+    assert container_of(AUGMENT, job=fallen_back, augmentation_class=mixed)["image"] == IMAGE

@@ -15,7 +15,7 @@ PROGRAMS = {
     "operator": "operator/requirements.txt",
     "gateway": "gateway/requirements.txt",
     "worker": "worker/requirements.txt",
-    "worker-metadata": "worker/metadata-requirements.txt",
+    "worker-cuda": "worker/cuda-requirements.txt",
 }
 INSTALLED = list(PROGRAMS.values())
 ALL_INSTALLED = [*INSTALLED, "devcluster/localhub/requirements.txt", "builder-requirements.txt"]

@@ -13,20 +13,37 @@
 {{- end }}
 
 {{- /*
-That of resolve and publish. Of a worker image that is not the chart's, or is pinned, no smaller one is known unless it is
-named: then that one runs all phases.
+That of augment pods with a GPU. Of a worker image that is not the chart's, or is pinned, none is known unless it is named:
+then this is empty.
 */}}
-{{- define "augmentation.metadataImageReference" -}}
+{{- define "augmentation.cudaImageReference" -}}
 {{- $worker := .Values.worker.image }}
-{{- $parts := .Values.worker.metadataImage }}
+{{- $parts := .Values.worker.cudaImage }}
 {{- $isKnown := and (not .Values.images.worker) (not $worker.digest) (eq $worker.repository "augmentation-worker") }}
-{{- if .Values.images.workerMetadata }}
-{{- .Values.images.workerMetadata }}
+{{- if .Values.images.workerCuda }}
+{{- .Values.images.workerCuda }}
 {{- else if or $parts.digest $isKnown }}
 {{- include "augmentation.composedImage" (dict "root" . "parts" $parts "registry" ($parts.registry | default $worker.registry) "tag" ($parts.tag | default $worker.tag)) }}
-{{- else }}
-{{- include "augmentation.imageReference" (dict "root" . "name" "worker") }}
 {{- end }}
+{{- end }}
+
+{{- /*
+The image of a class's augment pods at a placement, as the operator chooses it (operator/.../manifests/worker_image.py).
+*/}}
+{{- define "augmentation.augmentImage" -}}
+{{- $image := .class.image }}
+{{- if and .class.cudaImage (include "augmentation.asksForGpu" .) }}{{ $image = .class.cudaImage }}{{ end }}
+{{- $image }}
+{{- end }}
+
+{{- /* "true" where augment pods of a class get an accelerator at a placement; else empty. */}}
+{{- define "augmentation.asksForGpu" -}}
+{{- $resources := .placement.resources | default .class.resources | default dict }}
+{{- $asks := not (empty (.class.podTemplate | default dict).resourceClaims) }}
+{{- range $name, $amount := merge (dict) ($resources.limits | default dict) ($resources.requests | default dict) }}
+{{- if and (regexMatch "^[^/]+/(gpu([.-].+)?|mig-.+|tpu|i915|xe)$" $name) (ne (toString $amount) "0") }}{{ $asks = true }}{{ end }}
+{{- end }}
+{{- if $asks }}true{{ end }}
 {{- end }}
 
 {{- define "augmentation.image" -}}

@@ -1,17 +1,19 @@
-"""Resolve and publish run from an image without torch and numba."""
+"""The worker's image for CPUs has no torch, and resolve and publish import no compiler of loops either."""
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from tests.fixtures.metadata_image import WORKER, absent_modules, packages
+from tests.fixtures.worker_image import COMPILERS, WORKER, absent_modules, packages
 
 PIXELS = {
-    # A preview: such a resolve pod has the other image.
+    # A preview, which such a resolve pod makes.
     "formats.images.format -> formats.images.preview",
     "formats.lerobot.format -> formats.lerobot.preview",
-    # The preview of a result that lost its first episodes: so has a publish pod of onBadEpisode: skip.
+    # The preview of a result that lost its first episodes, in publish.
     "formats.images.result -> formats.images.preview",
     "formats.lerobot.result -> formats.lerobot.preview",
     # Augment.
@@ -24,6 +26,7 @@ PIXELS = {
 }
 """Imports by which a function reaches what makes pixels."""
 PREFIX = "augmentation_worker."
+OURS = {"augmentation_api", "augmentation_kube", "augmentation_worker"}
 
 
 def imports(tree: ast.AST, *, in_function: bool = False) -> Iterator[tuple[str, bool]]:
@@ -40,6 +43,11 @@ def imports(tree: ast.AST, *, in_function: bool = False) -> Iterator[tuple[str, 
             yield from imports(node, in_function=in_function or isinstance(node, ast.FunctionDef))
 
 
+def canonical(distribution: str) -> str:
+    """Its name as a list of requirements has it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
 def module_of(path: Path) -> str:
     return ".".join(path.relative_to(WORKER).with_suffix("").parts).removesuffix(".__init__")
 
@@ -47,11 +55,11 @@ def module_of(path: Path) -> str:
 FOUND = {module_of(path): set(imports(ast.parse(path.read_text()))) for path in WORKER.rglob("*.py")}
 
 
-def test_what_makes_pixels_is_imported_only_where_another_image_runs() -> None:
+def test_what_makes_pixels_is_imported_only_where_they_are_made() -> None:
     heavy: set[str] = set()
 
     def is_heavy(name: str) -> bool:
-        return name in heavy or name.partition(".")[0] in absent_modules()
+        return name in heavy or name.partition(".")[0] in absent_modules() | COMPILERS
 
     before = -1
     while before < len(heavy):
@@ -84,10 +92,21 @@ def test_kernels_are_compiled_from_files_that_the_stage_of_the_image_copies() ->
     assert {name.split(".")[1] for name in needed if "." in name} <= set(copied)
 
 
-def test_small_image_has_the_same_versions_and_no_torch() -> None:
-    small, large = packages("metadata-requirements.txt"), packages("requirements.txt")
-    assert small < large
-    assert {"torch", "torchvision", "numba", "triton"} <= large - small
-    text = (WORKER / "requirements.txt").read_text()
-    pinned = [line for line in (WORKER / "metadata-requirements.txt").read_text().splitlines() if line.strip()]
+def test_image_for_cpus_has_the_same_versions_and_no_torch() -> None:
+    slim, cuda = packages("requirements.txt"), packages("cuda-requirements.txt")
+    assert slim < cuda
+    assert {"torch", "torchvision", "triton"} <= cuda - slim
+    assert not {name for name in slim if name.startswith(("torch", "triton", "nvidia-", "cuda-"))}
+    text = (WORKER / "cuda-requirements.txt").read_text()
+    pinned = [line for line in (WORKER / "requirements.txt").read_text().splitlines() if line.strip()]
     assert [line for line in pinned if line.rstrip(" \\") not in text] == []
+
+
+def test_image_for_cpus_has_all_that_the_worker_imports() -> None:
+    """By any module, anywhere: except what GPUs and users' training pipelines need, all of it is in the list."""
+    installed = packages("requirements.txt")
+    known = {name: {canonical(each) for each in found} for name, found in packages_distributions().items()}
+    tops = {name.partition(".")[0] for names in FOUND.values() for name, _ in names} - OURS - sys.stdlib_module_names
+    outside = {top for top in tops if not known.get(top, set()) & installed}
+    assert {top for top in tops if top in known} >= {"numpy", "numba", "av", "PIL", "xxhash", "pyarrow"}
+    assert outside == {"torch", "torchvision", "triton"}
