@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from augmentation_api import AugmentationJobSpec, FailureReason
 from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
@@ -14,6 +14,9 @@ from augmentation_worker.media.device import AugmentDevice
 from augmentation_worker.media.stage_clock import StageClock
 from augmentation_worker.settings import ENV_DEVICE, Device
 from augmentation_worker.storage.port import OutputDataset, SourceDataset
+
+NVIDIA_DRIVER: Final = Path("/dev/nvidiactl")
+"""There wherever NVIDIA's driver is, and in containers that its device plugin gives a GPU."""
 
 
 class Events(Protocol):
@@ -56,7 +59,10 @@ class Work:
 
     @cached_property
     def device(self) -> AugmentDevice:
-        """What augments. Raises WorkerFailure(SPEC_UNSUPPORTED) for a GPU that is not there, or without torch."""
+        """What augments: an event says so if a GPU is there, and does not.
+
+        Raises WorkerFailure(SPEC_UNSUPPORTED) for a GPU that is asked for and not there, or without torch.
+        """
         if self.wanted_device == "cpu":
             return "cpu"
         try:
@@ -75,6 +81,8 @@ class Work:
                 FailureReason.SPEC_UNSUPPORTED,
                 f"cuda is asked for (--device, or the pod's {ENV_DEVICE}), but {problem}, or ask for auto or cpu",
             )
+        if NVIDIA_DRIVER.exists():
+            self.events.event("gpu", f"The CPU augments, although there is a GPU here: {problem}")
         return "cpu"
 
     @contextmanager
