@@ -8,6 +8,7 @@ texture; the same with a sensor's noise), on a quarter of it and on PushT's, of 
 
 - each codec and preset: milliseconds of encoding and decoding, fitted by least squares as so much for each frame, each
   megapixel and each kibibyte, since frames that take more bytes take more time; and what beginning a file takes;
+- into how many threads each encoder divides its work: so many cores can be busy with a copy;
 - each transform with its default ranges: milliseconds, and how many bytes the frames take afterwards;
 - whole episodes as the worker makes them, with other transforms, copies and sizes than those that were fitted: what
   hashes and statistics take is what is left of them, and they are what the model is compared with.
@@ -61,7 +62,7 @@ from augmentation_worker.media.images.header import ImageFormat
 from augmentation_worker.media.pixel_hash import PixelHash
 from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
-from augmentation_worker.media.video.encoding import VideoEncoding
+from augmentation_worker.media.video.encoding import MAX_SVT_PARALLELISM, VideoEncoding
 from augmentation_worker.media.video.episode import encode_copies
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
@@ -85,6 +86,8 @@ SAMPLES = 12
 """Copies over whose sampled parameters a transform is averaged."""
 SAMPLE_FRAMES = 8
 """Frames of each of them whose bytes are measured."""
+SECONDS_OF_THREADS = 3.0
+"""Processor time after which threads are compared: at first an encoder only looks ahead, and some have more to do."""
 SHORT_AND_LONG = (6, 30)
 """Frames of the files whose difference says what a frame takes; what is left is what a file takes."""
 
@@ -130,6 +133,13 @@ def footages(frames: int) -> list[Footage]:
         Footage("panning, small", panning[:, :, : height // 2, : width // 2].contiguous()),
         Footage("PushT", torch.from_numpy(pusht.transpose(0, 3, 1, 2).copy())),
     ]
+
+
+def thread_seconds() -> dict[str, float]:
+    """Seconds of processor time of each thread of this process, by its number."""
+    return {
+        task.name: int((task / "schedstat").read_text().split()[0]) / 1e9 for task in Path("/proc/self/task").iterdir()
+    }
 
 
 def spent(work: Callable[[], object], rounds: int) -> float:
@@ -252,8 +262,25 @@ class Bench:
             default_crf=default.crf,
             crf_step=crf_step,
             gops=gops,
-            threads=6 if codec is VideoCodec.AV1 else 1,
+            threads=self._threads(default),
         )
+
+    def _threads(self, encoding: VideoEncoding) -> int:
+        """Threads that an encoder keeps busy: how often the work of its busiest fits into all that it does.
+
+        That is so on any number of cores, and the most that can be: threads also wait for each other. Seen before the
+        encoder is closed, which ends its threads.
+        """
+        frames = self._footages[1].frames.numpy()
+        height, width = frames.shape[2:]
+        path, most = self._folder / "threads.mp4", MAX_SVT_PARALLELISM
+        with VideoEncoder(path, encoding, fps=FPS, width=width, height=height, threads=most) as encoder:
+            before = thread_seconds()
+            begin = time.process_time()
+            while time.process_time() < begin + SECONDS_OF_THREADS:
+                encoder.write(frames)
+            spent = [seconds - before.get(thread, 0.0) for thread, seconds in thread_seconds().items()]
+        return max(1, min(most, int(sum(spent) / max(spent))))
 
     def _levers(self, default: VideoEncoding) -> tuple[tuple[GopFigures, ...], float]:
         """What longer distances of key frames do, and by how much more of crf the bytes halve."""
