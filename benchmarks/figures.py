@@ -49,6 +49,13 @@ class Table:
         if wrong := [row for row in self.rows if len(row) != len(self.columns)]:
             raise ValueError(f"{self.title}: {wrong[0]} has to have a cell for each of the columns {self.columns}")
 
+    def print(self) -> None:
+        """Print it to the terminal."""
+        table = rich.table.Table(*self.columns, title=self.title, title_justify="left")
+        for row in self.rows:
+            table.add_row(*map(cell_text, row))
+        rich.print(table)
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -135,10 +142,7 @@ class Figures:
     def print(self) -> None:
         """Print the tables to the terminal."""
         for each in self.tables:
-            table = rich.table.Table(*each.columns, title=each.title, title_justify="left")
-            for row in each.rows:
-                table.add_row(*map(cell_text, row))
-            rich.print(table)
+            each.print()
         for note in self.notes:
             rich.print(note)
 

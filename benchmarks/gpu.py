@@ -26,13 +26,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
+from augmentation_api.transforms import TransformName
 from augmentation_api.vocabulary import VideoCodec
 from augmentation_worker.media.device import AugmentDevice
 from augmentation_worker.media.stage_clock import Stage, StageClock
@@ -52,8 +54,12 @@ from benchmarks.gpu_transforms import COPIES, FOUR, TASKS, color_conversions, no
 CONTENDER_TIMEOUT_S = 60
 TOTAL_S = 7 * 60
 """After so many seconds what is left of the contenders is left out."""
+LATE_S = 4 * 60
+"""After so many a whole episode is made once: compiling the kernels took longer than expected."""
 
 FPS, OURS = 30, "ours"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -90,29 +96,51 @@ class Bench:
         device: what is measured.
         scale: how much.
         differing: findings of the comparison with the CPU.
+        failures: what could not be measured, and why.
     """
 
     device: torch.device
     scale: Scale
     differing: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     _tables: list[Table] = field(default_factory=list)
     _plots: list[Plot] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _begin: float = field(default_factory=time.monotonic)
 
-    def run(self, command: str, *, short: bool) -> Figures:
-        """Compare and measure everything."""
-        print("Comparing the device's pixels with the CPU's ...", flush=True)
-        self.differing = pixel_differences(self.device)
-        self._note_pixels()
-        print("Timing transforms ...", flush=True)
-        bandwidth = copy_bandwidth(self.device, self.scale.copy_bytes, self.scale.seconds)
-        self._notes.append(f"A copy within the device's memory moves {bandwidth / 1e9:,.0f} GB/s, read and written.")
-        ours = [self._transforms(size, bandwidth) for size in self.scale.sizes]
-        print("Timing whole episodes ...", flush=True)
-        self._episodes()
-        print("Timing other libraries ...", flush=True)
-        self._others(ours)
+    def run(self, command: str, *, short: bool) -> Iterator[Figures]:
+        """Compare and measure everything; gives after each stage what is known by then, as a stage may be the last.
+
+        A stage that fails is noted, and the next one begins: each prints its tables when it has them.
+        """
+        ours: list[dict[str, float]] = []
+        stages: list[tuple[str, Callable[[], None]]] = [
+            ("Comparing the device's pixels with the CPU's", self._compare),
+            ("Timing transforms", lambda: self._all_transforms(ours)),
+            ("Timing whole episodes", self._episodes),
+            ("Timing other libraries", lambda: self._others(ours)),
+        ]
+        for title, stage in stages:
+            print(f"{title} ({time.monotonic() - self._begin:.0f} s) ...", flush=True)
+            known = len(self._tables), len(self._notes)
+            self._try(title, stage)
+            for table in self._tables[known[0] :]:
+                table.print()
+            for note in self._notes[known[1] :]:
+                print(note, flush=True)
+            yield self._figures(command, short=short)
+
+    def _try(self, what: str, measure: Callable[[], T]) -> T | None:
+        """What it gives; None where it fails, whatever a compiler, driver or encoder raises: noted as a failure."""
+        try:
+            return measure()
+        except Exception as error:
+            finding = f"{what}: {type(error).__name__}: {error}"[:300]
+            self.failures.append(finding)
+            self._notes.append(f"Failed: {finding}")
+            return None
+
+    def _figures(self, command: str, *, short: bool) -> Figures:
         return Figures(
             title=f"On a GPU: {device_name(self.device)}",
             what="Transforms as a share of the GPU's memory bandwidth, the same work by other libraries, and whole "
@@ -125,14 +153,19 @@ class Bench:
             machine=f"{device_name(self.device)}; {machine_description()}",
         )
 
-    def _note_pixels(self) -> None:
-        for finding in self.differing:
-            print(f"  DIFFERENT: {finding}")
+    def _compare(self) -> None:
+        self.differing = pixel_differences(self.device)
         self._notes.append(
             "The device's pixels differ from the CPU's: " + "; ".join(self.differing)
             if self.differing
             else f"The device gave the CPU's pixels, bit for bit, for {len(TASKS)} transforms and stacks."
         )
+
+    def _all_transforms(self, ours: list[dict[str, float]]) -> None:
+        bandwidth = copy_bandwidth(self.device, self.scale.copy_bytes, self.scale.seconds)
+        self._notes.append(f"A copy within the device's memory moves {bandwidth / 1e9:,.0f} GB/s, read and written.")
+        for size in self.scale.sizes:
+            ours.append(self._transforms(size, bandwidth))
 
     def _transforms(self, size: tuple[int, int, int], bandwidth: float) -> dict[str, float]:
         """Seconds per batch by task; the table of one size of frames."""
@@ -143,22 +176,34 @@ class Bench:
         seconds: dict[str, float] = {}
         for name, transforms in TASKS.items():
             for copies in (1, COPIES) if name == STACKED else (1,):
-                augment = augmentation_of(pipelines(copies, transforms), self.device)
-                taken = seconds_per_call(partial(augment, frames, 0), self.device, self.scale.seconds)
-                seconds[name] = taken if copies == 1 else seconds[name]
                 label = name if copies == 1 else f"{name}; {copies} copies of each frame"
+                taken = self._try(f"{label}, {width}x{height}", partial(self._seconds_of, transforms, copies, frames))
+                if taken is None:
+                    rows.append([label, None, None, None])
+                    continue
+                if copies == 1:
+                    seconds[name] = taken
                 rows.append([label, 1e3 * taken / count / copies, count * copies / taken, floor * copies / taken])
-        for label, call, moved in color_conversions(frames, self.device):
-            taken = seconds_per_call(call, self.device, self.scale.seconds)
-            rows.append([label, 1e3 * taken / count, count / taken, moved / bandwidth / taken])
+        for label, call, moved in (
+            self._try("conversions of colours", partial(color_conversions, frames, self.device)) or ()
+        ):
+            taken = self._try(
+                f"{label}, {width}x{height}", partial(seconds_per_call, call, self.device, self.scale.seconds)
+            )
+            if taken is not None:
+                rows.append([label, 1e3 * taken / count, count / taken, moved / bandwidth / taken])
         columns = ["transform", "ms per frame", "frames per second", "share of copy bandwidth"]
         self._tables.append(Table(f"Transforms, {width}x{height}, batches of {count}", columns, rows))
         return seconds
 
+    def _seconds_of(self, transforms: Sequence[TransformName], copies: int, frames: torch.Tensor) -> float:
+        augment = augmentation_of(pipelines(copies, transforms), self.device)
+        return seconds_per_call(partial(augment, frames, 0), self.device, self.scale.seconds)
+
     def _others(self, ours: Sequence[Mapping[str, float]]) -> None:
         """The tables of the same work by other libraries, and why some are not in them."""
         missing = install(list(CONTENDERS.values())) if self.device.type == "cuda" else {}
-        for size, own in zip(self.scale.sizes, ours, strict=True):
+        for size, own in zip(self.scale.sizes, [*ours, *[{}] * len(self.scale.sizes)], strict=False):
             height, width, count = size
             found: dict[str, Mapping[str, float]] = {OURS: own}
             for contender in CONTENDERS.values():
@@ -217,35 +262,52 @@ class Bench:
                 scene(count) if (height, width) == (480, 640) else noise((height, width, count), torch.device("cpu"))
             )
             for codec in self.scale.codecs:
-                software = VideoEncoding.default(codec)
-                source = folder / f"{codec}.mp4"
-                with VideoEncoder(source, software, fps=FPS, width=width, height=height) as encoder:
-                    encoder.write(frames.numpy())
-                segment = VideoSegment(source, 0, count, FPS)
-                hardware = prefer_nvenc(software, width=width, height=height, at_once=COPIES, scratch=folder / "trial")
-                variants = [("CPU", torch.device("cpu"), software), ("GPU", self.device, software)]
-                if hardware.uses_nvenc:
-                    variants.append(("GPU and its encoders", self.device, hardware))
-                else:
-                    self._notes.append(f"{codec}: this device has no encoder for it (NVENC).")
-                expected: list[str] | None = None
-                on_cpu = 0.0
-                for label, device, encoding in variants:
-                    taken, clock, load, made = self._episode(segment, encoding, device, folder)
-                    on_cpu = on_cpu or taken
-                    hashes = [copy.pixel_hash for copy in made.copies]
-                    expected = expected or hashes
-                    if hashes != expected:
-                        self.differing.append(f"a whole episode of {codec}, {label}")
-                    how = made.made_by if device.type == "cuda" else "the CPU's threads"
-                    speed = count * COPIES / taken
-                    joules = None if load.watts is None else load.watts / speed
-                    rows.append([str(codec), label, speed, on_cpu / taken, load.watts, joules, how])
-                    bars[f"{codec}, {label}"] = clock
+                self._try(f"whole episodes of {codec}", partial(self._variants, codec, frames, folder, rows, bars))
         columns = ["codec", "variant", "frames per second", "times the CPU's", "watts", "joules per frame", "how"]
         title = f"Whole episodes, {count} frames of {width}x{height}, {COPIES} copies, four transforms stacked"
         self._tables.append(Table(title, columns, rows))
         self._timeline(bars)
+
+    def _variants(
+        self,
+        codec: VideoCodec,
+        frames: torch.Tensor,
+        folder: Path,
+        rows: list[list[str | float | None]],
+        bars: dict[str, StageClock],
+    ) -> None:
+        """Add the rows and the bars of the episodes of a codec."""
+        height, width, count = self.scale.video
+        software = VideoEncoding.default(codec)
+        source = folder / f"{codec}.mp4"
+        with VideoEncoder(source, software, fps=FPS, width=width, height=height) as encoder:
+            encoder.write(frames.numpy())
+        segment = VideoSegment(source, 0, count, FPS)
+        hardware = prefer_nvenc(software, width=width, height=height, at_once=COPIES, scratch=folder / "trial")
+        variants = [("CPU", torch.device("cpu"), software), ("GPU", self.device, software)]
+        if hardware.uses_nvenc:
+            variants.append(("GPU and its encoders", self.device, hardware))
+        else:
+            self._notes.append(f"{codec}: this device has no encoder for it (NVENC).")
+        expected: list[str] | None = None
+        on_cpu: float | None = None
+        for label, device, encoding in variants:
+            measured = self._try(f"{codec}, {label}", partial(self._episode, segment, encoding, device, folder))
+            if measured is None:
+                rows.append([str(codec), label, None, None, None, None, "failed"])
+                continue
+            taken, clock, load, made = measured
+            on_cpu = taken if label == "CPU" else on_cpu
+            hashes = [copy.pixel_hash for copy in made.copies]
+            expected = expected or hashes
+            if hashes != expected:
+                self.differing.append(f"a whole episode of {codec}, {label}")
+            how = made.made_by if device.type == "cuda" else "the CPU's threads"
+            speed = count * COPIES / taken
+            times = None if on_cpu is None else on_cpu / taken
+            joules = None if load.watts is None else load.watts / speed
+            rows.append([str(codec), label, speed, times, load.watts, joules, how])
+            bars[f"{codec}, {label}"] = clock
 
     def _episode(
         self, segment: VideoSegment, encoding: VideoEncoding, device: torch.device, folder: Path
@@ -256,7 +318,7 @@ class Bench:
         by: AugmentDevice = "cuda" if device.type == "cuda" else "cpu"
         encode_copies(warm_up, sampled, folder / "copies", encoding, device=by)
         best: tuple[float, StageClock, Load, EncodedEpisode] | None = None
-        for _ in range(self.scale.rounds):
+        for _ in range(1 if time.monotonic() - self._begin > LATE_S else self.scale.rounds):
             clock = StageClock()
             with LoadMeter(self.device) as meter:
                 begin = time.perf_counter()
@@ -305,11 +367,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     scale = TINY if options.device == "cpu" else SHORT if options.short else WHOLE
     bench = Bench(torch.device(options.device), scale)
-    figures = bench.run("make bench-gpu", short=scale is not WHOLE)
-    figures.print()
-    if options.device == "cuda":
-        print(f"written: {figures.write('gpu')}")
-    return 1 if bench.differing else 0
+    for figures in bench.run("make bench-gpu", short=scale is not WHOLE):
+        if options.device == "cuda":
+            print(f"written: {figures.write('gpu')}", flush=True)
+    return 1 if bench.differing or bench.failures else 0
 
 
 if __name__ == "__main__":

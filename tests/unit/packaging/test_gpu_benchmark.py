@@ -25,6 +25,32 @@ def test_every_part_of_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Not measured: DALI: works on GPUs only" in printed
 
 
+def test_what_fails_leaves_the_rest_and_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = augmentation_of
+
+    def failing(sampled: list[EpisodeTransform], device: torch.device) -> object:
+        if "gamma" in sampled[0].parameters:
+            raise RuntimeError("ptxas does not compile it")
+        return right(sampled, device)
+
+    def no_encoder(*_: object, **__: object) -> None:
+        raise OSError("no such encoder")
+
+    monkeypatch.setattr(gpu, "augmentation_of", failing)
+    monkeypatch.setattr(gpu, "encode_copies", no_encoder)
+    monkeypatch.setattr(gpu, "CONTENDERS", {})
+    names = ["lighting", "gamma"]
+    monkeypatch.setattr(gpu, "TASKS", {name: [TransformName(name)] for name in names})
+    monkeypatch.setattr(gpu, "pixel_differences", lambda _: [])
+    assert gpu.main(["--device", "cpu"]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Failed: gamma, 64x48: RuntimeError: ptxas does not compile it" in printed
+    assert "Failed: h264, CPU: OSError: no such encoder" in printed
+    assert "The same work by others, 64x48" in printed
+
+
 def test_pixels_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     right = augmentation_of
 

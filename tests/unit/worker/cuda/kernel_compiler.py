@@ -140,7 +140,7 @@ def compile_for(kernel: Any, arguments: dict[str, Any], capability: int) -> dict
     signature = {n: arguments[n] if _is_type(arguments[n]) else "constexpr" for n in names}
     aligned = {}
     for place, name in enumerate(names):
-        if name in ("first_frame", "gain", "reach", "count", "reciprocal", *_FACTORS):
+        if name in ("frames", "first_frame", "gain", "reach", "count", "reciprocal", *_FACTORS):
             continue
         for path, kind in _leaves((place,), signature[name]):
             if kind != "constexpr":

@@ -106,7 +106,7 @@ def _part(first, start, step_in_run, copy, at_frame, pixels, inside):
     return copy, at_frame, channel, value - channel * pixels + step_in_run, pixels, inside & (value < 3 * pixels)
 
 
-@triton.jit(do_not_specialize=["first_frame"])
+@triton.jit(do_not_specialize=["frames", "first_frame"])
 def change_values(
     source,
     target,
@@ -199,7 +199,7 @@ def _covered(tiles, part):
     return ((tiles >> part) & 1) != 0
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["frames"])
 def change_pixels(
     source,
     target,
