@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
+from augmentation_api.accelerators import count_accelerators
 from augmentation_api.augmentation_class import AugmentationClassSpec, ClassPlacement
 from augmentation_api.default_resources import cpu_limit, stated_resources
 from augmentation_api.estimate.figures import Figures
 from augmentation_api.estimate.work import Work, work_of
-from augmentation_api.pod_fields import Resources
 from augmentation_api.quantity import parse_quantity
 from augmentation_api.sharding import shard_count
 from augmentation_api.spec import AugmentationJobSpec
@@ -113,7 +113,7 @@ def _nodes(
         price = placement.price_per_hour
         yield NodeEstimate(
             placement=placement.name,
-            accelerators=_accelerators(placement.resources or runs_as.resources),
+            accelerators=count_accelerators((placement.resources or runs_as.resources).model_dump()),
             cores=cores,
             pods=pods,
             seconds=beside + waves * each,
@@ -136,9 +136,3 @@ def _cores(placement: ClassPlacement, runs_as: AugmentationClassSpec) -> tuple[f
     resources = stated_resources(placement.resources or runs_as.resources)
     requested = parse_quantity(resources.requests.get("cpu", "0"))
     return float(parse_quantity(cpu_limit(resources))), float(requested)
-
-
-def _accelerators(resources: Resources) -> int:
-    """Extended resources have a domain, e.g. nvidia.com/gpu."""
-    amounts = {**resources.requests, **resources.limits}
-    return sum(ceil(parse_quantity(amount)) for name, amount in amounts.items() if "/" in name)

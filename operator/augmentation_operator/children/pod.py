@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from augmentation_api import PhaseName
+from augmentation_api.accelerators import count_accelerators
 from augmentation_api.failure import is_permanent_exit_code
 from augmentation_api.identifiers import LABEL_PHASE
 from augmentation_api.pod_container import WORKER_CONTAINER
 from augmentation_api.quantity import parse_quantity
-from augmentation_operator.children.accelerators import count_accelerators
 from augmentation_operator.children.job import moment
 from augmentation_operator.children.other_container import (
     CONFIG_PROBLEMS,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from augmentation_api import AugmentationClass, AugmentationJob, PhaseName
+from augmentation_api.accelerators import count_accelerators
 from augmentation_api.augmentation_class import AugmentationClassSpec, ClassPlacement
-from augmentation_operator.children.accelerators import count_accelerators
 from augmentation_operator.children.job import placement_index
 
 

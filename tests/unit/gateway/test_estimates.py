@@ -25,6 +25,7 @@ SOURCE = {
     "splits": [{"name": "train", "episodes": "0:80"}, {"name": "test", "episodes": "80:100"}],
     "streams": [STREAM],
 }
+FOUR_CORES = {"cpu": "4", "rdma/hca": "1"}
 CPU = {
     "metadata": {"name": "cpu", "uid": "c1", "resourceVersion": "5"},
     "spec": {
@@ -34,7 +35,7 @@ CPU = {
         "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "4"}},
         "placements": [
             {"name": "spot", "pricePerHour": 0.1},
-            {"name": "fast", "relativeSpeed": 2, "resources": {"limits": {"cpu": "4", "nvidia.com/gpu": "1"}}},
+            {"name": "fast", "relativeSpeed": 2, "resources": {"limits": {**FOUR_CORES, "nvidia.com/gpu": "1"}}},
         ],
     },
 }

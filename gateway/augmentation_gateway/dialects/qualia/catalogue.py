@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from augmentation_api.accelerators import is_accelerator
 from augmentation_api.augmentation_class import AugmentationClassSpec, InstanceLabels
 from augmentation_api.quantity import parse_quantity
 from augmentation_gateway.cache.records import ClassRecord
@@ -166,9 +167,9 @@ def _of(record: ClassRecord) -> Iterator[Instance]:
 
 
 def _accelerator(amounts: Mapping[str, str], labels: InstanceLabels, wanted: Mapping[str, str]) -> tuple[int, str]:
-    """Number and kind of the accelerators of a pod: extended resources have a domain, e.g. nvidia.com/gpu."""
+    """Number and kind of the accelerators of a pod."""
     for name, quantity in amounts.items():
-        if "/" in name and (count := _rounded_up(quantity, Decimal(1))):
+        if is_accelerator(name) and (count := _rounded_up(quantity, Decimal(1))):
             return count, wanted.get(labels.accelerator, name)
     return 0, ""
 

@@ -231,7 +231,8 @@ async def test_reading_key_creates_no_job_for_cameras(http: httpx.AsyncClient, k
 
 
 async def test_instances_are_placements_of_default_classes(http: httpx.AsyncClient, view: ClusterView) -> None:
-    placements = [{"name": "gpu", "resources": {"limits": {"nvidia.com/gpu": 2}}, "pricePerHour": 0.1}, {"name": "cpu"}]
+    limits = {"rdma/hca": 1, "nvidia.com/gpu": 2}
+    placements = [{"name": "gpu", "resources": {"limits": limits}, "pricePerHour": 0.1}, {"name": "cpu"}]
     specs: dict[str, dict[str, Any]] = {
         "standard": {"default": True, "image": "i", "placements": placements, "scratchSize": "5e9"},
         "special": {"image": "i"},
