@@ -6,18 +6,13 @@ in the module of the transform that uses it. They release the GIL: every copy of
 
 import numpy as np
 
-from augmentation_worker.transforms.integer_intrinsics import add_saturated, multiply_rounded
 from augmentation_worker.transforms.kernel_target import kernel_compiler
-from augmentation_worker.transforms.vector_lookup import look_up_bytes, look_up_steps, look_up_words
+from augmentation_worker.transforms.vector_lookup import look_up_bytes
 
 # Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, table 2 and section 3.
 PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 PHILOX_WEYL = (0x9E3779B9, 0xBB67AE85)
 PHILOX_ROUNDS = 10
-_M0, _M1 = (np.uint64(value) for value in PHILOX_MULTIPLIERS)
-_W0, _W1 = (np.uint32(value) for value in PHILOX_WEYL)
-_THIRTY_TWO = np.uint64(32)
-_BLOCKS = 512  # blocks whose words are held at a time: 8 KiB, in the nearest cache
 
 VALUES_PER_BLOCK = 8
 """16-bit values in the four 32-bit words of a block."""
@@ -29,105 +24,6 @@ SHARPNESS_BITS = 16
 """The greatest sum fits 31 bits: 13 x 255 x 2**16, and at a factor of 10 another 9 x 8 x 255 x 2**16."""
 
 _compiled = kernel_compiler()
-
-
-@_compiled
-def philox_words(key0, key1, frame, start, count, words):
-    """Words [4, count] of the Philox4x32-10 blocks with the counters (start.., frame, 0, 0)."""
-    for j in range(count):
-        c0, c1, c2, c3 = np.uint32(start + j), frame, np.uint32(0), np.uint32(0)
-        k0, k1 = key0, key1
-        for _ in range(PHILOX_ROUNDS):
-            product0 = _M0 * np.uint64(c0)
-            product1 = _M1 * np.uint64(c2)
-            c0 = np.uint32(product1 >> _THIRTY_TWO) ^ c1 ^ k0
-            c2 = np.uint32(product0 >> _THIRTY_TWO) ^ c3 ^ k1
-            c1, c3 = np.uint32(product1), np.uint32(product0)
-            k0, k1 = np.uint32(k0 + _W0), np.uint32(k1 + _W1)
-        words[0, j], words[1, j], words[2, j], words[3, j] = c0, c1, c2, c3
-
-
-@_compiled
-def _look_up_normals(words, table, steps, normals):
-    """What the table has for the lower and the upper 16 bits of each word [4, n]: normals [8, n]."""
-    for row in range(4):
-        if len(steps) and look_up_steps(words[row], normals[2 * row], normals[2 * row + 1], steps):
-            continue
-        _look_up_halves(words[row], table, normals[2 * row], normals[2 * row + 1])
-
-
-@_compiled
-def _look_up_halves(words, table, low, high):
-    for j in range(len(words)):
-        low[j] = table[words[j] & np.uint32(0xFFFF)]
-        high[j] = table[words[j] >> np.uint32(16)]
-
-
-@_compiled
-def _part(values, part, blocks, start, held):
-    """Of values [size] those that the part of the blocks from `start` on is for; fewer at the end."""
-    begin = part * blocks + start
-    return values[begin : max(begin, min(begin + held, len(values)))]
-
-
-@_compiled
-def _add_scaled(source, target, normals, strength, strengths, blocks, start, held):
-    for part in range(VALUES_PER_BLOCK):
-        values, normal = _part(source, part, blocks, start, held), normals[part]
-        changed = _part(target, part, blocks, start, held)
-        for j in range(look_up_words(values, strengths, strength), len(values)):
-            strengths[j] = strength[values[j]]
-        for j in range(len(values)):
-            noisy = np.int16(np.int16(values[j]) + multiply_rounded(strengths[j], np.int16(normal[j])))
-            changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
-
-
-@_compiled
-def _add(source, target, normals, blocks, start, held):
-    for part in range(VALUES_PER_BLOCK):
-        values, normal = _part(source, part, blocks, start, held), normals[part]
-        changed = _part(target, part, blocks, start, held)
-        for j in range(len(values)):
-            noisy = np.int16(np.int16(values[j]) + np.int16(normal[j]))
-            changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
-
-
-@_compiled
-def _add_bytes(source, target, normals, blocks, start, held):
-    """The same where the noise is of bytes: of values less 128, the limits of a byte are those of the result."""
-    half = np.uint8(128)
-    for part in range(VALUES_PER_BLOCK):
-        values, normal = _part(source, part, blocks, start, held), normals[part]
-        changed = _part(target, part, blocks, start, held)
-        for j in range(len(values)):
-            changed[j] = np.uint8(np.uint8(add_saturated(np.int8(values[j] ^ half), np.int8(normal[j]))) ^ half)
-
-
-@_compiled
-def add_noise(frames, result, key0, key1, first_frame, table, steps, strength):
-    """Add noise to frames [N, values] uint8.
-
-    table [65536] int8 or int16: the noise itself of each 16-bit random number, where strength is empty; else its
-    normal quantile, to be multiplied by strength [256] int16 of the value. A table of bytes is looked up faster, and
-    by vectors faster again if there is a step table of it; else steps is empty. Short loops of one kind each: what can
-    be, is done by vector instructions.
-    """
-    count, size = frames.shape
-    blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
-    words, normals = np.empty((4, _BLOCKS), np.uint32), np.empty((VALUES_PER_BLOCK, _BLOCKS), table.dtype)
-    strengths = np.empty(_BLOCKS, np.int16)
-    for index in range(count):
-        source, target = frames[index], result[index]
-        for start in range(0, blocks, _BLOCKS):
-            held = min(_BLOCKS, blocks - start)
-            philox_words(key0, key1, np.uint32(first_frame + index), start, held, words)
-            _look_up_normals(words, table, steps, normals)
-            if len(strength):
-                _add_scaled(source, target, normals, strength, strengths, blocks, start, held)
-            elif table.itemsize == 1:
-                _add_bytes(source, target, normals, blocks, start, held)
-            else:
-                _add(source, target, normals, blocks, start, held)
 
 
 @_compiled

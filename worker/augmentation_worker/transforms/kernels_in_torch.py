@@ -49,7 +49,7 @@ def add_noise_in_torch(
     table: NDArray[np.int16],
     strength: NDArray[np.int32],
 ) -> torch.Tensor:
-    """The twin of kernels.add_noise in plain torch, for any device."""
+    """The twin of noise_kernels.add_noise in plain torch, for any device."""
     device, size = frames.device, frames[0].numel()
     blocks = torch.arange(-(-size // kernels.VALUES_PER_BLOCK), device=device)
     normals, strengths = (torch.from_numpy(values).to(device, torch.int32) for values in (table, strength))

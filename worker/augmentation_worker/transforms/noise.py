@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms import kernels, noise_kernels
 from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
@@ -117,7 +117,7 @@ class Noise(KeyedTransform):
         values = np.ascontiguousarray(frames).reshape(len(frames), -1)
         result = np.empty_like(values)
         key0, key1 = np.uint32(key[0]), np.uint32(key[1])
-        kernels.add_noise(values, result, key0, key1, first_frame, *(params[name] for name in _TABLES))
+        noise_kernels.add_noise(values, result, key0, key1, first_frame, *(params[name] for name in _TABLES))
         return result.reshape(frames.shape)
 
     @override

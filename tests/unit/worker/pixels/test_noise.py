@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms import noise_kernels
 from augmentation_worker.transforms.kernels_in_torch import add_noise_in_torch, philox_in_torch
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.noise import Noise, gaussian_table
@@ -39,7 +39,7 @@ def test_the_generator_gives_the_published_answers(
     counter: tuple[int, int], key: tuple[int, int], expected: tuple[int, ...]
 ) -> None:
     words = np.empty((4, 1), np.uint32)
-    kernels.philox_words(np.uint32(key[0]), np.uint32(key[1]), np.uint32(counter[1]), counter[0], 1, words)
+    noise_kernels.philox_words(np.uint32(key[0]), np.uint32(key[1]), np.uint32(counter[1]), counter[0], 1, words)
     assert tuple(int(word) for word in words[:, 0]) == expected
     in_torch = philox_in_torch(torch.tensor([counter[0]]), counter[1], key)
     assert tuple(int(word) for word in in_torch) == expected
@@ -49,7 +49,7 @@ def test_the_generator_agrees_with_its_twin_over_keys_blocks_and_frames() -> Non
     keys = np.random.default_rng(0).integers(0, 2**32, (20, 2))
     for frame, (key0, key1) in enumerate(keys.tolist()):
         words = np.empty((4, 100), np.uint32)
-        kernels.philox_words(np.uint32(key0), np.uint32(key1), np.uint32(frame), 5, 100, words)
+        noise_kernels.philox_words(np.uint32(key0), np.uint32(key1), np.uint32(frame), 5, 100, words)
         twin = torch.stack(philox_in_torch(torch.arange(5, 105), frame, (key0, key1)))
         assert (twin.numpy() == words).all()
 

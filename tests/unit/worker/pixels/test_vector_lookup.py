@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms import kernels, noise_kernels
 from augmentation_worker.transforms.kernel_target import KERNEL_TARGETS, kernel_target
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.noise import Noise, NoiseParameters
@@ -47,7 +47,7 @@ def changed() -> dict[str, NDArray[np.uint8]]:
         params = noise.make_params([])
         made[kind] = np.empty_like(rows)
         tables = params["table"], params["steps"], params["strength"]
-        kernels.add_noise(rows, made[kind], np.uint32(1), np.uint32(2), 3, *tables)
+        noise_kernels.add_noise(rows, made[kind], np.uint32(1), np.uint32(2), 3, *tables)
     return made
 
 

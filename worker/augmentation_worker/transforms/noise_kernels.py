@@ -1,0 +1,182 @@
+"""The loops of noise on the CPU, compiled by numba; see `kernels` for why."""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from augmentation_worker.transforms.integer_intrinsics import add_saturated, multiply_rounded
+from augmentation_worker.transforms.kernel_target import kernel_compiler
+from augmentation_worker.transforms.kernels import (
+    PHILOX_MULTIPLIERS,
+    PHILOX_ROUNDS,
+    PHILOX_WEYL,
+    VALUES_PER_BLOCK,
+)
+from augmentation_worker.transforms.vector_lookup import has_vector_lookup, look_up_steps, look_up_words
+
+_M0, _M1 = (np.uint64(value) for value in PHILOX_MULTIPLIERS)
+_W0, _W1 = (np.uint32(value) for value in PHILOX_WEYL)
+_THIRTY_TWO = np.uint64(32)
+_BLOCKS = 512  # blocks whose words are held at a time: 8 KiB, in the nearest cache
+_DOUBLE, _QUAD = ir.IntType(32), ir.IntType(64)
+
+_compiled = kernel_compiler()
+
+
+@intrinsic
+def _philox_vectors(_context: Any, key0: Any, key1: Any, frame: Any, start: Any, count: Any, words: Any) -> Any:
+    """What `philox_words` does, of as many blocks as whole vectors have. Returns how many these are.
+
+    64 blocks at a time where there are 32 registers of 512 bits: a block's rounds wait for each other. LLVM takes 16 of
+    a loop.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        key_low, key_high, number, begin, wanted, result = arguments
+        lanes = 64 if has_vector_lookup() else 16
+        quads, doubles = (ir.VectorType(kind, lanes) for kind in (_QUAD, _DOUBLE))
+        made = context.make_array(signature.args[-1])(context, builder, result)
+        stride = builder.extract_value(made.shape, 1)
+
+        def all_of(value: int) -> Any:
+            return ir.Constant(quads, [value] * lanes)
+
+        def splat(value: Any) -> Any:
+            wide = builder.zext(value, _QUAD) if value.type == _DOUBLE else value
+            nothing = ir.Constant(quads, ir.Undefined)
+            one = builder.insert_element(nothing, wide, ir.Constant(_DOUBLE, 0))
+            return builder.shuffle_vector(one, nothing, ir.Constant(doubles, [0] * lanes))
+
+        def key_of(round_: int, key: Any, weyl: int) -> Any:
+            return splat(builder.add(key, ir.Constant(_DOUBLE, round_ * weyl & 0xFFFFFFFF)))
+
+        def multiply(value: Any, factor: int) -> Any:
+            """The whole product of the lower halves; of what is above them, everything here takes no notice."""
+            return builder.mul(builder.and_(value, all_of(0xFFFFFFFF)), all_of(factor))
+
+        keys = [
+            [key_of(round_, key, weyl) for key, weyl in zip((key_low, key_high), PHILOX_WEYL, strict=True)]
+            for round_ in range(PHILOX_ROUNDS)
+        ]
+        vectors = builder.udiv(wanted, ir.Constant(_QUAD, lanes))
+        with cgutils.for_range(builder, vectors) as loop:
+            block = builder.mul(loop.index, ir.Constant(_QUAD, lanes))
+            c0 = builder.add(splat(builder.add(begin, block)), ir.Constant(quads, list(range(lanes))))
+            c1, c2, c3 = splat(number), all_of(0), all_of(0)
+            for k0, k1 in keys:
+                product0, product1 = multiply(c0, PHILOX_MULTIPLIERS[0]), multiply(c2, PHILOX_MULTIPLIERS[1])
+                upper0, upper1 = (builder.lshr(product, all_of(32)) for product in (product0, product1))
+                c0, c2 = (
+                    builder.xor(builder.xor(upper, counter), key)
+                    for upper, counter, key in ((upper1, c1, k0), (upper0, c3, k1))
+                )
+                c1, c3 = product1, product0
+            for row, word in enumerate((c0, c1, c2, c3)):
+                place = builder.gep(made.data, [builder.add(builder.mul(stride, ir.Constant(_QUAD, row)), block)])
+                builder.store(builder.trunc(word, doubles), builder.bitcast(place, doubles.as_pointer()), align=4)
+        return builder.mul(vectors, ir.Constant(_QUAD, lanes))
+
+    return types.intp(key0, key1, types.uint32, types.int64, types.int64, words), generate
+
+
+@_compiled
+def philox_words(key0, key1, frame, start, count, words):
+    """Words [4, count] of the Philox4x32-10 blocks with the counters (start.., frame, 0, 0)."""
+    for j in range(_philox_vectors(key0, key1, frame, start, count, words), count):
+        c0, c1, c2, c3 = np.uint32(start + j), frame, np.uint32(0), np.uint32(0)
+        k0, k1 = key0, key1
+        for _ in range(PHILOX_ROUNDS):
+            product0 = _M0 * np.uint64(c0)
+            product1 = _M1 * np.uint64(c2)
+            c0 = np.uint32(product1 >> _THIRTY_TWO) ^ c1 ^ k0
+            c2 = np.uint32(product0 >> _THIRTY_TWO) ^ c3 ^ k1
+            c1, c3 = np.uint32(product1), np.uint32(product0)
+            k0, k1 = np.uint32(k0 + _W0), np.uint32(k1 + _W1)
+        words[0, j], words[1, j], words[2, j], words[3, j] = c0, c1, c2, c3
+
+
+@_compiled
+def _look_up_normals(words, table, steps, normals):
+    """What the table has for the lower and the upper 16 bits of each word [4, n]: normals [8, n]."""
+    for row in range(4):
+        if len(steps) and look_up_steps(words[row], normals[2 * row], normals[2 * row + 1], steps):
+            continue
+        _look_up_halves(words[row], table, normals[2 * row], normals[2 * row + 1])
+
+
+@_compiled
+def _look_up_halves(words, table, low, high):
+    for j in range(len(words)):
+        low[j] = table[words[j] & np.uint32(0xFFFF)]
+        high[j] = table[words[j] >> np.uint32(16)]
+
+
+@_compiled
+def _part(values, part, blocks, start, held):
+    """Of values [size] those that the part of the blocks from `start` on is for; fewer at the end."""
+    begin = part * blocks + start
+    return values[begin : max(begin, min(begin + held, len(values)))]
+
+
+@_compiled
+def _add_scaled(source, target, normals, strength, strengths, blocks, start, held):
+    for part in range(VALUES_PER_BLOCK):
+        values, normal = _part(source, part, blocks, start, held), normals[part]
+        changed = _part(target, part, blocks, start, held)
+        for j in range(look_up_words(values, strengths, strength), len(values)):
+            strengths[j] = strength[values[j]]
+        for j in range(len(values)):
+            noisy = np.int16(np.int16(values[j]) + multiply_rounded(strengths[j], np.int16(normal[j])))
+            changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
+
+
+@_compiled
+def _add(source, target, normals, blocks, start, held):
+    for part in range(VALUES_PER_BLOCK):
+        values, normal = _part(source, part, blocks, start, held), normals[part]
+        changed = _part(target, part, blocks, start, held)
+        for j in range(len(values)):
+            noisy = np.int16(np.int16(values[j]) + np.int16(normal[j]))
+            changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
+
+
+@_compiled
+def _add_bytes(source, target, normals, blocks, start, held):
+    """The same where the noise is of bytes: of values less 128, the limits of a byte are those of the result."""
+    half = np.uint8(128)
+    for part in range(VALUES_PER_BLOCK):
+        values, normal = _part(source, part, blocks, start, held), normals[part]
+        changed = _part(target, part, blocks, start, held)
+        for j in range(len(values)):
+            changed[j] = np.uint8(np.uint8(add_saturated(np.int8(values[j] ^ half), np.int8(normal[j]))) ^ half)
+
+
+@_compiled
+def add_noise(frames, result, key0, key1, first_frame, table, steps, strength):
+    """Add noise to frames [N, values] uint8.
+
+    table [65536] int8 or int16: the noise itself of each 16-bit random number, where strength is empty; else its
+    normal quantile, to be multiplied by strength [256] int16 of the value. A table of bytes is looked up faster, and
+    by vectors faster again if there is a step table of it; else steps is empty. Short loops of one kind each: what can
+    be, is done by vector instructions.
+    """
+    count, size = frames.shape
+    blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
+    words, normals = np.empty((4, _BLOCKS), np.uint32), np.empty((VALUES_PER_BLOCK, _BLOCKS), table.dtype)
+    strengths = np.empty(_BLOCKS, np.int16)
+    for index in range(count):
+        source, target = frames[index], result[index]
+        for start in range(0, blocks, _BLOCKS):
+            held = min(_BLOCKS, blocks - start)
+            philox_words(key0, key1, np.uint32(first_frame + index), start, held, words)
+            _look_up_normals(words, table, steps, normals)
+            if len(strength):
+                _add_scaled(source, target, normals, strength, strengths, blocks, start, held)
+            elif table.itemsize == 1:
+                _add_bytes(source, target, normals, blocks, start, held)
+            else:
+                _add(source, target, normals, blocks, start, held)
