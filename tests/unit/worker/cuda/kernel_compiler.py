@@ -44,7 +44,8 @@ _OPERANDS = {
 }
 _SIZES = {"copy_stride": "i32", "pixels": "i32", "blocks": "i32", "frames": "i32", "first_frame": "i32"}
 _IMAGE = {"height": "i32", "width": "i32", "rows": 128}
-_FACTORS = ("of_red", "of_green", "of_blue", "stretch", "add")
+_STRETCHES = ("y_stretch", "y_add", "chroma_stretch", "chroma_add")
+_UNALIGNED = (*("frames", "first_frame", "gain", "reach", "count", "reciprocal"), *_STRETCHES)
 
 
 def _strides(plane: str) -> dict[str, Any]:
@@ -95,24 +96,22 @@ KERNELS: dict[str, tuple[Any, dict[str, Any]]] = {
         )
         for is_left in (False, True)
     },
-    "to luma": (
-        cuda_color_kernels.to_luma,
-        {
-            **dict.fromkeys(("pixels", "y"), "*u8"),
-            **_strides("y"),
-            **dict.fromkeys(("size", "width", *_FACTORS), "i32"),
-            **{"is_dense": True, "tile": cuda_color_kernels.LUMA_TILE},
-        },
-    ),
-    "to chroma": (
-        cuda_color_kernels.to_chroma,
-        {
-            **dict.fromkeys(("pixels", "chroma"), "*u8"),
-            **_strides("chroma"),
-            **dict.fromkeys(("height", "width", *_FACTORS), "i32"),
-            **{"rows": cuda_color_kernels.CHROMA_ROWS, "columns": cuda_color_kernels.CHROMA_COLUMNS},
-        },
-    ),
+    **{
+        f"to YUV{', NV12' if is_semiplanar else ''}": (
+            cuda_color_kernels.to_yuv,
+            {
+                **dict.fromkeys(("pixels", "y", "u", "v"), "*u8"),
+                **_strides("y"),
+                **{**_strides("chroma"), "chroma_column": 2 if is_semiplanar else 1},
+                **dict.fromkeys(("height", "width"), "i32"),
+                **dict.fromkeys(("y_factors", "u_factors", "v_factors"), ("i32", "i32", "i32")),
+                **dict.fromkeys(_STRETCHES, "i32"),
+                **{"is_stretched": False, "is_semiplanar": is_semiplanar, "rows": cuda_color_kernels.CHROMA_ROWS},
+                **{"run": WIDEST_RUN, "threads": cuda_color_kernels.THREADS, "plain": False},
+            },
+        )
+        for is_semiplanar in (False, True)
+    },
 }
 
 
@@ -140,7 +139,7 @@ def compile_for(kernel: Any, arguments: dict[str, Any], capability: int) -> dict
     signature = {n: arguments[n] if _is_type(arguments[n]) else "constexpr" for n in names}
     aligned = {}
     for place, name in enumerate(names):
-        if name in ("frames", "first_frame", "gain", "reach", "count", "reciprocal", *_FACTORS):
+        if name in _UNALIGNED or name.endswith("_factors"):
             continue
         for path, kind in _leaves((place,), signature[name]):
             if kind != "constexpr":
@@ -204,14 +203,14 @@ MORE_PASSES = {
 
 
 def values_of(name: str) -> int:
-    """How many values a thread of a kernel writes."""
+    """How many values a thread of a kernel changes: a half of the bytes that it has to read and to write."""
     threads = 32 * WARPS
     if name in PASSES | MORE_PASSES:
         kinds = (PASSES | MORE_PASSES)[name]
         return TILE * (8 if any(kind.adds_noise for kind in kinds) else 3) // threads
     colors = cuda_color_kernels
-    of_colors = {"to RGB": 3 * colors.ROWS * colors.COLUMNS, "to luma": colors.LUMA_TILE}
-    of_colors["to chroma"] = colors.CHROMA_ROWS * colors.CHROMA_COLUMNS
+    pixels = {"to RGB": colors.ROWS * colors.COLUMNS, "to YUV": colors.WIDEST_RUN * 2 * colors.CHROMA_ROWS * threads}
+    of_colors = {kind: 9 * count // 4 for kind, count in pixels.items()}
     return next((count for kind, count in of_colors.items() if name.startswith(kind)), 0) // threads
 
 

@@ -18,7 +18,7 @@ FUSED = (
     "hue, shadow, occlusion behind a mask",
     "background, lighting",
 )
-VALUES_OF_A_THREAD = 128
+VALUES_OF_A_THREAD = PIXELS_OF_A_THREAD = 128
 RESIDENT_REGISTERS = 168
 """With as many a processor of 65,536 registers still holds 12 warps."""
 
@@ -69,6 +69,14 @@ def test_the_compiler_takes_the_instructions_that_were_meant(compiled: dict[str,
     assert result["packs"] == VALUES_OF_A_THREAD // 2
     # Two in each of Philox's ten rounds for eight values, of which the first are of constants; none by halves.
     assert 0.8 < result["products"] / (20 * VALUES_OF_A_THREAD // 8) <= 1
+
+
+def test_yuv_is_made_in_one_pass(compiled: dict[str, Any]) -> None:
+    for name in ("to YUV", "to YUV, NV12"):
+        assert "ld.global.v4.b32" in compiled[name]["accesses"]
+        assert "st.global.b8" not in compiled[name]["accesses"]
+        assert compiled[name]["exchanges"] == 0
+        assert compiled[name]["instructions"]["most"] < 25 * PIXELS_OF_A_THREAD
 
 
 def test_neighbours_are_stored_four_at_once(compiled: dict[str, Any]) -> None:

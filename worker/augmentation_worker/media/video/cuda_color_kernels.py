@@ -1,16 +1,18 @@
 """The loops of `color_kernels` for CUDA, in Triton: the same bits.
 
 Planes have any strides, so that they may be those of NV12, where U and V alternate. Grid: tiles of columns, tiles of
-rows, frames.
+rows, frames; of `to_yuv` another.
 """
 
 import triton
 import triton.language as tl
 
+from augmentation_worker.transforms.cuda.packed_byte_kernels import saturate
+
 ROWS, COLUMNS = 8, 128
 """Pixels of a program that writes RGB."""
-LUMA_TILE = 2048
-CHROMA_ROWS, CHROMA_COLUMNS = 4, 64
+CHROMA_ROWS, THREADS, WIDEST_RUN = 4, 128, 16
+"""Rows of chroma and columns of pixels of a thread that reads RGB, and its threads."""
 
 _ONE: tl.constexpr = tl.constexpr(1 << 16)
 _GREATEST: tl.constexpr = tl.constexpr((1 << 15) - 1)
@@ -112,85 +114,108 @@ def to_rgb(
 
 
 @triton.jit
-def to_luma(
+def _stretch(value, factor, add, is_stretched: tl.constexpr):
+    """Values of 7 fractional bits, stretched to the full range if it is that."""
+    if is_stretched:
+        return tl.minimum((value * factor + add) >> 14, _GREATEST)
+    return value
+
+
+@triton.jit
+def _narrow(red, green, blue, factors, stretch, add, is_stretched: tl.constexpr):
+    """Chroma of the sums of two pixels, of 7 fractional bits."""
+    exact = ((red * factors[0] + green * factors[1] + blue * factors[2] + _CHROMA_HALF) >> 10) * 2
+    return _stretch(exact, stretch, add, is_stretched)
+
+
+@triton.jit
+def _pairs(values, run: tl.constexpr, threads: tl.constexpr):
+    """Sums of two neighbours, int32 [run / 2, threads]."""
+    left, right = tl.split(tl.permute(tl.reshape(values, [run // 2, 2, threads]), 0, 2, 1))
+    return left + right
+
+
+@triton.jit
+def _weigh(first, second, third, fourth, plain: tl.constexpr):
+    """Chroma uint8 of four rows, of which the middle two weigh three times."""
+    return saturate((first + fourth + (second + third) * 3 + 512) >> 10, plain)
+
+
+@triton.jit
+def to_yuv(
     pixels,
     y,
+    u,
+    v,
     y_frame,
     y_row,
     y_column,
-    size,
-    width,
-    of_red,
-    of_green,
-    of_blue,
-    stretch,
-    add,
-    is_dense: tl.constexpr,
-    tile: tl.constexpr,
-):
-    """Write Y of pixels [N, 3, size]. Grid: tiles of pixels, frames. Dense: rows follow one another without a gap."""
-    frame = tl.program_id(1).to(tl.int64)
-    pixel = tl.program_id(0) * tile + tl.arange(0, tile)
-    inside = pixel < size
-    pixels += frame * 3 * size
-    red = tl.load(pixels + pixel, mask=inside, other=0).to(tl.int32)
-    green = tl.load(pixels + size + pixel, mask=inside, other=0).to(tl.int32)
-    blue = tl.load(pixels + 2 * size + pixel, mask=inside, other=0).to(tl.int32)
-    exact = ((red * of_red + green * of_green + blue * of_blue + _LUMA_HALF) >> 9) * 2
-    stretched = tl.minimum((exact * stretch + add) >> 14, _GREATEST)
-    luma = tl.minimum(tl.maximum((stretched + 64) >> 7, 0), 255).to(tl.uint8)
-    if is_dense:
-        tl.store(y + frame * y_frame + pixel, luma, mask=inside)
-    else:
-        row = pixel // width
-        tl.store(y + frame * y_frame + row * y_row + (pixel - row * width) * y_column, luma, mask=inside)
-
-
-@triton.jit
-def _pair(pixels, place, inside):
-    first = tl.load(pixels + place, mask=inside, other=0).to(tl.int32)
-    return first + tl.load(pixels + place + 1, mask=inside, other=0).to(tl.int32)
-
-
-@triton.jit
-def _narrow(pixels, size, place, inside, of_red, of_green, of_blue, stretch, add):
-    """Chroma of pairs of pixels, of 7 fractional bits."""
-    red = _pair(pixels, place, inside)
-    green = _pair(pixels + size, place, inside)
-    blue = _pair(pixels + 2 * size, place, inside)
-    exact = ((red * of_red + green * of_green + blue * of_blue + _CHROMA_HALF) >> 10) * 2
-    return tl.minimum((exact * stretch + add) >> 14, _GREATEST)
-
-
-@triton.jit
-def to_chroma(
-    pixels,
-    chroma,
     chroma_frame,
     chroma_row,
     chroma_column,
     height,
     width,
-    of_red,
-    of_green,
-    of_blue,
-    stretch,
-    add,
+    y_factors,
+    u_factors,
+    v_factors,
+    y_stretch,
+    y_add,
+    chroma_stretch,
+    chroma_add,
+    is_stretched: tl.constexpr,
+    is_semiplanar: tl.constexpr,
     rows: tl.constexpr,
-    columns: tl.constexpr,
+    run: tl.constexpr,
+    threads: tl.constexpr,
+    plain: tl.constexpr,
 ):
-    """Write U or V of pixels [N, 3, H, W]: of two columns and four rows, of which the middle two weigh three times."""
-    frame = tl.program_id(2).to(tl.int64)
-    row = tl.program_id(1) * rows + tl.arange(0, rows)[:, None]
-    column = tl.program_id(0) * columns + tl.arange(0, columns)[None, :]
-    inside = (row < height // 2) & (column < width // 2)
+    """Write Y, U and V of pixels [N, 3, H, W]; of the planes the strides by frame, row and column.
+
+    A thread makes `rows` rows of chroma, of `run` neighbouring columns of pixels: it reads each row of pixels once, and
+    one above and below. Grid: tiles of `threads` such blocks, frames.
+
+    Args:
+        is_stretched: whether the range is full.
+        is_semiplanar: V lies behind U, value by value, as in NV12.
+        plain: as of `transforms.cuda.value_kernels`.
+    """
+    frame = tl.program_id(1).to(tl.int64)
+    block = tl.program_id(0) * threads + tl.arange(0, threads)[None, :]
+    in_row = width // run
+    band = block // in_row
+    column = (block - band * in_row) * run
+    first = band * (2 * rows)
+    across, half_across = tl.arange(0, run)[:, None], tl.arange(0, run // 2)[:, None]
     size = height * width
-    pixels += frame * 3 * size
-    total = (row + column) * 0 + 512
-    for step in tl.static_range(4):
-        at_row = tl.minimum(tl.maximum(2 * row + step - 1, 0), height - 1)
-        weight = 1 if step % 3 == 0 else 3
-        place = at_row * width + 2 * column
-        total += _narrow(pixels, size, place, inside, of_red, of_green, of_blue, stretch, add) * weight
-    value = tl.minimum(tl.maximum(total >> 10, 0), 255).to(tl.uint8)
-    tl.store(chroma + frame * chroma_frame + row * chroma_row + column * chroma_column, value, mask=inside)
+    pixels += frame * 3 * size + column + across
+    y += frame * y_frame + (column + across) * y_column
+    u += frame * chroma_frame
+    v += frame * chroma_frame
+    u_above, u_near, u_last = half_across + block * 0, half_across + block * 0, half_across + block * 0
+    v_above, v_near, v_last = u_above, u_near, u_last
+    for step in tl.static_range(2 * rows + 2):
+        row = first + step - 1
+        place = tl.minimum(tl.maximum(row, 0), height - 1) * width
+        red = tl.load(pixels + place, mask=first < height).to(tl.int32)
+        green = tl.load(pixels + size + place, mask=first < height).to(tl.int32)
+        blue = tl.load(pixels + 2 * size + place, mask=first < height).to(tl.int32)
+        if step > 0 and step <= 2 * rows:
+            exact = ((red * y_factors[0] + green * y_factors[1] + blue * y_factors[2] + _LUMA_HALF) >> 9) * 2
+            luma = saturate((_stretch(exact, y_stretch, y_add, is_stretched) + 64) >> 7, plain)
+            tl.store(y + row * y_row, luma, mask=row < height)
+        reds, greens, blues = _pairs(red, run, threads), _pairs(green, run, threads), _pairs(blue, run, threads)
+        of_u = _narrow(reds, greens, blues, u_factors, chroma_stretch, chroma_add, is_stretched)
+        of_v = _narrow(reds, greens, blues, v_factors, chroma_stretch, chroma_add, is_stretched)
+        if step >= 3 and step % 2 == 1:
+            chroma_at = band * rows + (step - 3) // 2
+            made_u = _weigh(u_above, u_near, u_last, of_u, plain)
+            made_v = _weigh(v_above, v_near, v_last, of_v, plain)
+            if is_semiplanar:
+                both = tl.reshape(tl.permute(tl.join(made_u, made_v), 0, 2, 1), [run, threads])
+                tl.store(u + chroma_at * chroma_row + column + across, both, mask=chroma_at < height // 2)
+            else:
+                chroma_place = chroma_at * chroma_row + (column // 2 + half_across) * chroma_column
+                tl.store(u + chroma_place, made_u, mask=chroma_at < height // 2)
+                tl.store(v + chroma_place, made_v, mask=chroma_at < height // 2)
+        u_above, u_near, u_last = u_near, u_last, of_u
+        v_above, v_near, v_last = v_near, v_last, of_v

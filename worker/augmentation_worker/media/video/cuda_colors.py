@@ -71,31 +71,31 @@ def rgb_to_yuv(frames: torch.Tensor, colors: ColorTags, y: torch.Tensor, u: torc
     """
     count, _, height, width = frames.shape
     factors = swscale.rgb_to_yuv(colors.matrix, colors.range == FULL_RANGE)
-    y_strides = _strides(y)
-    kernels.to_luma[(triton.cdiv(height * width, kernels.LUMA_TILE), count)](
+    chroma_strides = _strides(u, v)
+    is_semiplanar = chroma_strides[2] == 2 and v.data_ptr() == u.data_ptr() + 1
+    run = min(kernels.WIDEST_RUN, width & -width)
+    blocks = width // run * triton.cdiv(height // 2, kernels.CHROMA_ROWS)
+    kernels.to_yuv[(triton.cdiv(blocks, kernels.THREADS), count)](
         frames,
         y,
-        *y_strides,
-        height * width,
+        u,
+        v,
+        *_strides(y),
+        *chroma_strides,
+        height,
         width,
-        *factors.y,
+        factors.y,
+        factors.u,
+        factors.v,
         *factors.y_stretch,
-        is_dense=y_strides[1:] == (width, 1),
-        tile=kernels.LUMA_TILE,
+        *factors.chroma_stretch,
+        is_stretched=colors.range == FULL_RANGE,
+        is_semiplanar=is_semiplanar,
+        rows=kernels.CHROMA_ROWS,
+        run=run,
+        threads=kernels.THREADS,
+        plain=triton.knobs.runtime.interpret,
     )
-    grid = (triton.cdiv(width // 2, kernels.CHROMA_COLUMNS), triton.cdiv(height // 2, kernels.CHROMA_ROWS), count)
-    for plane, row in ((u, factors.u), (v, factors.v)):
-        kernels.to_chroma[grid](
-            frames,
-            plane,
-            *_strides(plane),
-            height,
-            width,
-            *row,
-            *factors.chroma_stretch,
-            rows=kernels.CHROMA_ROWS,
-            columns=kernels.CHROMA_COLUMNS,
-        )
 
 
 def _strides(*planes: torch.Tensor) -> _Strides:
