@@ -333,6 +333,19 @@ class Bench:
             factor, added = exp(float(np.mean(np.log(np.array(after) / np.array(before))))), 0.0
         return TransformFigures(fit(seen), round(float(factor), 3), round(float(added), 2))
 
+    def noise_factor(self, name: TransformName, alone: TransformFigures, noise: TransformFigures) -> float:
+        """Of the bytes that noise has added, what a transform after it leaves."""
+        encoding = VideoEncoding.default(VideoCodec.AV1)
+        pipelines = list(_pipelines(Augmentation(transforms=[TransformName.NOISE, name], copies=SAMPLES)))
+        left = []
+        for footage in self._footages[3:]:
+            few = footage.frames[:SAMPLE_FRAMES]
+            after = float(np.mean([self.kibibytes(pipeline(few, 0), encoding) for pipeline in pipelines]))
+            before = noise.bytes_factor * self.kibibytes(few, encoding) / footage.megapixels
+            shown = alone.bytes_factor * before + alone.added_kibibytes
+            left.append((after / footage.megapixels - shown) / noise.added_kibibytes)
+        return round(min(1.0, max(0.0, float(np.mean(left)))), 2)
+
     def finish(self) -> Cost:
         """Hash and statistics of an augmented frame."""
         seen = []
@@ -400,6 +413,12 @@ def measure(bench: Bench) -> Figures:
     images = {kind.value.lower(): bench.images(kind) for kind in (ImageFormat.PNG, ImageFormat.JPEG)}
     transforms: dict[TransformName, TransformFigures]
     transforms = {name: bench.transform(name) for name in TransformName if name is not TransformName.BACKGROUND}
+    noise = transforms[TransformName.NOISE]
+    transforms |= {
+        name: replace(each, noise_factor=bench.noise_factor(name, each, noise))
+        for name, each in transforms.items()
+        if name is not TransformName.NOISE
+    }
     # It needs masks of the source; per pixel it does what occlusion does, for all of them.
     lit = transforms[TransformName.LIGHTING].cost
     transforms[TransformName.BACKGROUND] = replace(transforms[TransformName.OCCLUSION], cost=lit)

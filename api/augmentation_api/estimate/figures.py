@@ -103,11 +103,13 @@ class TransformFigures:
         cost: of one frame.
         bytes_factor: by which the bytes of a frame are multiplied.
         added_kibibytes: that are added to it, per megapixel: noise takes bytes whatever it lies on.
+        noise_factor: by which the bytes are multiplied that noise before this transform has added: a blur removes it.
     """
 
     cost: Cost
     bytes_factor: float = 1.0
     added_kibibytes: float = 0.0
+    noise_factor: float = 1.0
 
 
 @dataclass(frozen=True)

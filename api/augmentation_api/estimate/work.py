@@ -100,13 +100,9 @@ class _StreamWork:
         for applied in copies:
             # By bytes of the source's own encoding: what a transform makes of them was measured with its defaults, and
             # of videos; images are taken to stay as large as they are.
-            becomes = kibibytes
             for name, share in applied:
-                transform = figures.transforms[name]
-                frame += share * transform.cost.of_frame(megapixels)
-                if stream.codec not in _IMAGES:
-                    changed = transform.bytes_factor * becomes + transform.added_kibibytes * megapixels
-                    becomes += share * (changed - becomes)
+                frame += share * figures.transforms[name].cost.of_frame(megapixels)
+            becomes = kibibytes if stream.codec in _IMAGES else _augmented(kibibytes, megapixels, applied, figures)
             becomes *= relative_bytes
             frame += figures.finish.of_frame(megapixels) + encoding.milliseconds(megapixels, becomes)
             written += becomes
@@ -116,6 +112,18 @@ class _StreamWork:
             kibibytes=written,
             threads=len(copies) * encoding.codec.threads + 1,
         )
+
+
+def _augmented(kibibytes: float, megapixels: float, applied: Applied, figures: Figures) -> float:
+    """KiB of a frame after its transforms, encoded alike. What noise has added is counted apart: a blur removes it."""
+    shown, noise = kibibytes, 0.0
+    for name, share in applied:
+        transform = figures.transforms[name]
+        added = transform.added_kibibytes * megapixels
+        is_noise = name is TransformName.NOISE
+        shown += share * (transform.bytes_factor * shown + (0.0 if is_noise else added) - shown)
+        noise += share * (transform.noise_factor * noise + (added if is_noise else 0.0) - noise)
+    return shown + noise
 
 
 @dataclass(frozen=True)
