@@ -219,7 +219,7 @@ class AugmentationClassSpec(Model):
     )
     resources: Resources = Field(
         default=Resources(),
-        description="Resources of an augment pod. Default: requests of 1 CPU and 2Gi of memory, a limit of 4Gi. A CPU "
+        description="Resources of an augment pod. Default: requests of 1 CPU and 1Gi of memory, a limit of 4Gi. A CPU "
         "limit that is not set is four times the request and at least 2; one of ephemeral-storage is scratchSize plus "
         "1Gi.",
     )

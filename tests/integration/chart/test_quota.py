@@ -12,7 +12,7 @@ from tests.unit.operator.simulated_cluster import AUGMENT, PUBLISH, RESOLVE, Sim
 NAMESPACE = "with-a-quota"
 COUNTED = ("cpu", "memory", "ephemeral-storage")
 HARD = {f"{kind}.{amount}": "1000Gi" for kind in ("requests", "limits") for amount in COUNTED}
-CHART_CPU: Json = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}}
+CHART_CPU: Json = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "4Gi"}}
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def resources_of(scratch: str = "20Gi", **stated: Any) -> dict[str, Any]:
     "stated",
     [
         {},
-        {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
+        {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "4Gi"}},
         {"limits": {"memory": "4Gi", "nvidia.com/gpu": "1"}},
     ],
 )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from augmentation_api.accelerators import is_accelerator
 from augmentation_api.augmentation_class import AugmentationClassSpec, InstanceLabels
+from augmentation_api.default_resources import stated_resources
 from augmentation_api.quantity import parse_quantity
 from augmentation_gateway.cache.records import ClassRecord
 from augmentation_gateway.credentials.authentication import require
@@ -140,7 +141,7 @@ def _of(record: ClassRecord) -> Iterator[Instance]:
     except ValueError:
         return
     for number, placement in enumerate(spec.placements, 1):
-        resources = placement.resources or spec.resources
+        resources = stated_resources(placement.resources or spec.resources)
         amounts = {**resources.limits, **resources.requests}
         labels, wanted = spec.instance_labels, placement.node_selector
         count, kind = _accelerator(amounts, labels, wanted)
@@ -156,7 +157,7 @@ def _of(record: ClassRecord) -> Iterator[Instance]:
             price_per_hour=per_hour,
             specs=InstanceSpecs(
                 vcpus=_rounded_up(amounts.get("cpu", "1"), Decimal(1)),
-                memory_gib=_rounded_up(amounts.get("memory", "2Gi"), _GIB),
+                memory_gib=_rounded_up(amounts.get("memory", "1Gi"), _GIB),
                 storage_gib=_rounded_up(spec.scratch_size, _GIB),
                 gpu_count=count,
                 gpu_type=kind,

@@ -249,7 +249,7 @@ async def test_instances_are_placements_of_default_classes(http: httpx.AsyncClie
     assert (data[0]["credits_per_hour"], data[0]["price_per_hour"], data[1]["price_per_hour"]) == (1, 0.1, None)
     assert data[0]["gpu_description"] == "2 of nvidia.com/gpu"
     assert data[0]["specs"] == {
-        **{"vcpus": 1, "memory_gib": 2, "storage_gib": 5},
+        **{"vcpus": 1, "memory_gib": 1, "storage_gib": 5},
         **{"gpu_count": 2, "gpu_type": "nvidia.com/gpu"},
     }
 
