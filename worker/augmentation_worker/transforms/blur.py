@@ -108,7 +108,7 @@ class Blur(KeyedTransform):
         values = np.ascontiguousarray(frames)
         result = np.empty_like(values)
         if blur.kind == "motion":
-            blur_kernels.average_along(values, result, *blur.line(), blur.reciprocal())
+            blur_kernels.average_along(values, result, *blur.line())
         else:
             blur_kernels.convolve_separably(values, result, blur.weights())
         return result

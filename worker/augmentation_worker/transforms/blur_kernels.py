@@ -1,12 +1,15 @@
 """The loops of blur on the CPU, compiled by numba; see `kernels` for why.
 
-Written as vectors of 64 pixels, on which LLVM works in any processor's registers: numba's own loops add one source of
-pixels after the other to sums in memory. A plane is copied into a larger one with its border repeated around it, where
-what lies `row` below and `column` to the right of a pixel is always as far from it. The last vector of a row overlaps
-the one before.
+Sums of 64 pixels stay in registers while all their neighbours are added. Of two loops LLVM makes vectors of the inner
+one, and each neighbour then takes all sums of a row through memory. Here the outer loop, over the pixels of a row, is
+written in vectors, of which LLVM makes what the processor has; what is left of a row goes the same way, in vectors of
+one pixel.
+
+Arrays that the intrinsics take are of one dimension and contiguous, and a row is where its first pixel is in such an
+array.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,185 +21,279 @@ from numba.extending import intrinsic
 from augmentation_worker.transforms.kernel_target import kernel_compiler
 
 KERNEL_BITS = 8
-"""Weights of a blur sum to 256 in each direction, so that the horizontal sum is exact in 16 bits."""
+"""Weights of a blur sum to 256 in each direction, so that the sum in the first one is exact in 16 bits."""
 RECIPROCAL_BITS = 22
 _LANES = 64
-_INDEX = ir.IntType(64)
-_BYTES, _WORDS, _DOUBLES = (ir.VectorType(ir.IntType(bits), _LANES) for bits in (8, 16, 32))
+_BYTE, _WORD, _DOUBLE, _INDEX = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
 _compiled = kernel_compiler()
 
 
-class _Columns:
-    """Instructions that make 64 neighbouring pixels of a row, the first of them in a column."""
+@intrinsic
+def _weigh_rows(
+    _context: Any, plane: Any, above: Any, below: Any, weights: Any, high: Any, low: Any, margin: Any
+) -> Any:
+    """Sum the pixels above and below those of a row by their weights, into the sums' upper and their lower bytes.
 
-    def __init__(self, builder: Any, column: Any) -> None:
-        self.builder = builder
-        self._column = column
+    plane: uint8. above, below: int64, the neighbours' rows. weights: uint16, those of both sides together 256 at most.
+    high, low: uint8 [margin + width + margin]; the margins, a multiple of _LANES, repeat the ends.
+    """
 
-    def load(self, kind: Any, data: Any, place: Any) -> Any:
-        """64 values from a place in an array on, which need not be aligned."""
-        pointer = self.builder.gep(data, [self.builder.add(place, self._column)])
-        return self.builder.load(self.builder.bitcast(pointer, kind.as_pointer()), align=1)
+    def generate(
+        builder: Any, pixels: Any, ups: Any, downs: Any, parts: Any, upper: Any, lower: Any, begin: Any
+    ) -> None:
+        width = builder.sub(_length(builder, upper), builder.shl(begin, _index(1)))
 
-    def store(self, values: Any, data: Any) -> None:
-        """Write 64 values to an array that is the row."""
-        pointer = self.builder.gep(data, [self._column])
-        self.builder.store(values, self.builder.bitcast(pointer, values.type.as_pointer()), align=1)
+        def sum_from(row: "_Row", x: Any) -> None:
+            def pair(neighbour: Any) -> list[Any]:
+                places = (builder.add(_at(builder, rows, neighbour), x) for rows in (ups, downs))
+                return [builder.add(*(row.load(pixels, place) for place in places))]
 
-    def all(self, kind: Any, value: Any) -> Any:
-        """The number in every lane, a constant or a value of the width of a lane."""
-        if isinstance(value, int):
-            return ir.Constant(kind, [value] * _LANES)
-        one = self.builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
-        return self.builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), lanes)
+            own = row.load(pixels, builder.add(_at(builder, ups, _index(0)), x))
+            (total,) = row.sum([own], pair, _index(1), _length(builder, parts), parts)
+            place = builder.add(begin, x)
+            row.store(builder.lshr(total, row.all(8)), upper, place)
+            row.store(total, lower, place)
+
+        _for_row(builder, width, sum_from)
+        _repeat_ends(builder, upper, _index(0), begin, width)
+        _repeat_ends(builder, lower, _index(0), begin, width)
+
+    return types.void(plane, above, below, weights, high, low, margin), _generator(generate)
 
 
-def _for_columns(builder: Any, width: Any, make: Callable[[_Columns], None]) -> None:
-    """Have a row of at least 64 pixels made, 64 at a time."""
-    lanes = _index(_LANES)
-    last = builder.sub(width, lanes)
-    count = builder.udiv(builder.add(width, _index(_LANES - 1)), lanes)
-    with cgutils.for_range(builder, count) as loop:
-        column = builder.mul(loop.index, lanes)
-        is_last = builder.icmp_signed(">", column, last)
-        make(_Columns(builder, builder.select(is_last, last, column)))
+@intrinsic
+def _weigh_columns(_context: Any, high: Any, low: Any, weights: Any, margin: Any, result: Any, begin: Any) -> Any:
+    """Sum what `_weigh_rows` has made, of pixels to the left and right, and divide by 65536, rounded half up.
+
+    result: uint8, the row that begins at `begin` is filled.
+    """
+
+    def generate(builder: Any, upper: Any, lower: Any, parts: Any, edge: Any, target: Any, start: Any) -> None:
+        width = builder.sub(_length(builder, upper), builder.shl(edge, _index(1)))
+
+        def sum_from(row: "_Row", x: Any) -> None:
+            middle = builder.add(edge, x)
+
+            def pairs(neighbour: Any) -> list[Any]:
+                places = builder.sub(middle, neighbour), builder.add(middle, neighbour)
+                return [builder.add(*(row.load(sums, place) for place in places)) for sums in (upper, lower)]
+
+            own = [row.load(sums, middle) for sums in (upper, lower)]
+            of_high, of_low = row.sum(own, pairs, _index(1), _length(builder, parts), parts)
+            # The sum is 256 times the one and once the other. All fit 16 bits, as the weights sum to 256.
+            total = builder.add(builder.add(of_high, builder.lshr(of_low, row.all(8))), row.all(1 << 7))
+            row.store(builder.lshr(total, row.all(8)), target, builder.add(start, x))
+
+        _for_row(builder, width, sum_from)
+
+    return types.void(high, low, weights, margin, result, begin), _generator(generate)
+
+
+@intrinsic
+def _average(_context: Any, plane: Any, rows: Any, factor: Any, shift: Any, result: Any, begin: Any, width: Any) -> Any:
+    """The mean of a row's sources, an odd number: their sum and half their number, times factor >> 16 + shift.
+
+    plane: uint8. rows: int64, where the sources' rows are. factor, shift: uint16. result: uint8; the row that begins
+    at `begin` is filled.
+    """
+
+    def generate(
+        builder: Any, pixels: Any, places: Any, times: Any, bits: Any, target: Any, start: Any, length: Any
+    ) -> None:
+        count = _length(builder, places)
+        half = builder.trunc(builder.lshr(count, _index(1)), _WORD)
+
+        def average_from(row: "_Row", x: Any) -> None:
+            def source(index: Any) -> list[Any]:
+                return [row.load(pixels, builder.add(_at(builder, places, index), x))]
+
+            (total,) = row.sum([row.splat(half)], source, _index(0), count)
+            wide = ir.VectorType(_DOUBLE, row.lanes)
+            product = builder.mul(builder.zext(total, wide), builder.zext(row.splat(times), wide))
+            high = builder.trunc(builder.lshr(product, ir.Constant(wide, [16] * row.lanes)), total.type)
+            row.store(builder.lshr(high, row.splat(bits)), target, builder.add(start, x))
+
+        _for_row(builder, length, average_from)
+
+    return types.void(plane, rows, factor, shift, result, begin, width), _generator(generate)
+
+
+@intrinsic
+def _copy_with_margins(_context: Any, plane: Any, row: Any, width: Any, padded: Any, begin: Any, margin: Any) -> Any:
+    """Copy a row of a plane, its ends repeated in the margins on both sides; the left one begins at `begin`."""
+
+    def generate(builder: Any, pixels: Any, start: Any, length: Any, target: Any, place: Any, edge: Any) -> None:
+        middle = builder.add(place, edge)
+
+        def copy_from(row: "_Row", x: Any) -> None:
+            row.store(row.load(pixels, builder.add(start, x)), target, builder.add(middle, x))
+
+        _for_row(builder, length, copy_from)
+        _repeat_ends(builder, target, place, edge, length)
+
+    return types.void(plane, row, width, padded, begin, margin), _generator(generate)
+
+
+def _generator(generate: Callable[..., None]) -> Any:
+    """What numba calls to have an intrinsic's code generated."""
+
+    def generate_all(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = (
+            context.make_array(kind)(context, builder, argument) if isinstance(kind, types.Array) else argument
+            for kind, argument in zip(signature.args, arguments, strict=True)
+        )
+        generate(builder, *made)
+        return context.get_dummy_value()
+
+    return generate_all
 
 
 def _index(value: int) -> Any:
     return ir.Constant(_INDEX, value)
 
 
-def _array(context: Any, builder: Any, kind: Any, array: Any) -> Any:
-    return context.make_array(kind)(context, builder, array)
+def _length(builder: Any, array: Any) -> Any:
+    return builder.extract_value(array.shape, 0)
 
 
-@intrinsic
-def _average_row(_context: Any, source: Any, place: Any, offsets: Any, reciprocal: Any, target: Any) -> Any:
-    """Fill target [width >= 64] uint8 with means of source [n] uint8 at place + offsets [taps] int64."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        read, taps, write = (_array(context, builder, signature.args[i], arguments[i]) for i in (0, 2, 4))
-        first, factor = arguments[1], arguments[3]
-        sums = cgutils.alloca_once(builder, _WORDS)  # type: ignore[no-untyped-call]
-
-        def make(columns: _Columns) -> None:
-            builder.store(columns.all(_WORDS, 0), sums)
-            with cgutils.for_range(builder, builder.extract_value(taps.shape, 0)) as tap:
-                offset = builder.load(builder.gep(taps.data, [tap.index]))
-                values = builder.zext(columns.load(_BYTES, read.data, builder.add(first, offset)), _WORDS)
-                builder.store(builder.add(builder.load(sums), values), sums)
-            scaled = builder.mul(builder.zext(builder.load(sums), _DOUBLES), columns.all(_DOUBLES, factor))
-            rounded = builder.add(scaled, columns.all(_DOUBLES, 1 << (RECIPROCAL_BITS - 1)))
-            means = builder.lshr(rounded, columns.all(_DOUBLES, RECIPROCAL_BITS))
-            columns.store(builder.trunc(means, _BYTES), write.data)
-
-        _for_columns(builder, builder.extract_value(write.shape, 0), make)
-        return context.get_dummy_value()
-
-    return types.void(source, types.int64, offsets, types.uint32, target), generate
+def _at(builder: Any, array: Any, index: Any) -> Any:
+    return builder.load(builder.gep(array.data, [index]))
 
 
-@intrinsic
-def _weigh_row(_context: Any, source: Any, place: Any, step: Any, weights: Any, target: Any) -> Any:
-    """Fill target [width >= 64] with sums of source [n] at place and, of both sides alike, `step` x 1.. from it.
+def _for_row(builder: Any, width: Any, body: Callable[["_Row", Any], None]) -> None:
+    """Loops over a row: by whole vectors, then pixel by pixel."""
+    whole = builder.and_(width, _index(-_LANES))
+    for lanes, begin, end in ((_LANES, _index(0), whole), (1, whole, width)):
+        with cgutils.for_range_slice(builder, begin, end, _index(lanes)) as (x, _):
+            body(_Row(builder, lanes), x)
 
-    Sums of uint8 become uint16; sums of uint16 become uint8, after they were divided by 65536 and rounded.
+
+def _repeat_ends(builder: Any, array: Any, begin: Any, margin: Any, width: Any) -> None:
+    """Fill the margins of a row, of which the left one begins at `begin`."""
+    row = _Row(builder, _LANES)
+    middle = builder.add(begin, margin)
+    end = builder.add(middle, width)
+    first, last = (row.splat(_at(builder, array, place)) for place in (middle, builder.sub(end, _index(1))))
+    with cgutils.for_range_slice(builder, _index(0), margin, _index(_LANES)) as (x, _):
+        row.store(first, array, builder.add(begin, x))
+        row.store(last, array, builder.add(end, x))
+
+
+class _Row:
+    """A vector of a row's pixels, words in registers and bytes in memory.
+
+    Attributes:
+        lanes: how many.
     """
-    is_second = target.dtype == types.uint8
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        read, factors, write = (_array(context, builder, signature.args[i], arguments[i]) for i in (0, 3, 4))
-        middle, step = arguments[1], arguments[2]
-        narrow, wide = (_WORDS, _DOUBLES) if is_second else (_BYTES, _WORDS)
-        sums = cgutils.alloca_once(builder, wide)  # type: ignore[no-untyped-call]
+    def __init__(self, builder: Any, lanes: int) -> None:
+        self._builder = builder
+        self.lanes = lanes
 
-        def make(columns: _Columns) -> None:
-            def values(place: Any) -> Any:
-                return builder.zext(columns.load(narrow, read.data, place), wide)
+    def load(self, array: Any, place: Any) -> Any:
+        """The pixels from a place on, as words."""
+        kind = ir.VectorType(_BYTE, self.lanes)
+        where = self._builder.bitcast(self._builder.gep(array.data, [place]), kind.as_pointer())
+        return self._builder.zext(self._builder.load(where, align=1), ir.VectorType(_WORD, self.lanes))
 
-            def weight(tap: Any) -> Any:
-                factor = builder.load(builder.gep(factors.data, [tap]))
-                return columns.all(wide, builder.zext(factor, wide.element) if is_second else factor)
+    def store(self, vector: Any, array: Any, place: Any) -> None:
+        """Write the lower bytes of words, or bytes, from a place on."""
+        kind = ir.VectorType(_BYTE, self.lanes)
+        where = self._builder.bitcast(self._builder.gep(array.data, [place]), kind.as_pointer())
+        self._builder.store(vector if vector.type == kind else self._builder.trunc(vector, kind), where, align=1)
 
-            builder.store(builder.mul(values(middle), weight(_index(0))), sums)
-            with cgutils.for_range(builder, builder.sub(builder.extract_value(factors.shape, 0), _index(1))) as loop:
-                tap = builder.add(loop.index, _index(1))
-                away = builder.mul(tap, step)
-                both = builder.add(values(builder.sub(middle, away)), values(builder.add(middle, away)))
-                builder.store(builder.add(builder.load(sums), builder.mul(both, weight(tap))), sums)
-            result = builder.load(sums)
-            if is_second:
-                rounded = builder.add(result, columns.all(wide, 1 << (2 * KERNEL_BITS - 1)))
-                result = builder.trunc(builder.lshr(rounded, columns.all(wide, 2 * KERNEL_BITS)), _BYTES)
-            columns.store(result, write.data)
+    def all(self, word: int) -> Any:
+        """The word in every lane."""
+        return ir.Constant(ir.VectorType(_WORD, self.lanes), [word] * self.lanes)
 
-        _for_columns(builder, builder.extract_value(write.shape, 0), make)
-        return context.get_dummy_value()
+    def splat(self, value: Any) -> Any:
+        """A value, in every lane."""
+        kind = ir.VectorType(value.type, self.lanes)
+        nothing = ir.Constant(kind, ir.Undefined)
+        first = self._builder.insert_element(nothing, value, ir.Constant(_DOUBLE, 0))
+        lanes = ir.Constant(ir.VectorType(_DOUBLE, self.lanes), [0] * self.lanes)
+        return self._builder.shuffle_vector(first, nothing, lanes)
 
-    return types.void(source, types.int64, types.int64, weights, target), generate
+    def sum(
+        self,
+        own: Sequence[Any],
+        neighbours: Callable[[Any], Sequence[Any]],
+        first: Any,
+        count: Any,
+        weights: Any = None,
+    ) -> list[Any]:
+        """Sums of the pixels' own values and those of the neighbours from the first to count, by their weights."""
+        builder = self._builder
+
+        def weigh(values: Sequence[Any], neighbour: Any) -> Sequence[Any]:
+            if weights is None:
+                return values
+            weight = self.splat(_at(builder, weights, neighbour))
+            return [builder.mul(value, weight) for value in values]
+
+        sums = [cgutils.alloca_once(builder, value.type) for value in own]  # type: ignore[no-untyped-call]
+        for place, value in zip(sums, weigh(own, _index(0)), strict=True):
+            builder.store(value, place)
+        with cgutils.for_range_slice(builder, first, count, _index(1)) as (neighbour, _):
+            for place, value in zip(sums, weigh(neighbours(neighbour), neighbour), strict=True):
+                builder.store(builder.add(builder.load(place), value), place)
+        return [builder.load(place) for place in sums]
 
 
 @_compiled
-def _pad(padded, source, left, top):
-    """Source [H, W] with more pixels around it, its border repeated. By loops: numba copies slices ten times slower."""
-    height, width = source.shape
-    for y in range(len(padded)):
-        row, inside = padded[y], source[min(max(y - top, 0), height - 1)]
-        middle = row[left : left + width]
-        for x in range(width):
-            middle[x] = inside[x]
-        for x in range(left):
-            row[x] = inside[0]
-        for x in range(left + width, len(row)):
-            row[x] = inside[width - 1]
+def _margin(reach):
+    """Pixels on each side of a row, whole vectors, of which a blur reads as many as it reaches."""
+    return (reach + _LANES - 1) // _LANES * _LANES
 
 
 @_compiled
-def average_along(frames, result, rows, columns, reciprocal):
-    """The mean of the pixels at the offsets (rows, columns) [taps] int64, the border repeated; frames [N, C, H, W]."""
+def average_along(frames, result, rows, columns):
+    """The mean of the pixels at the offsets (rows, columns) [taps] int64, the border repeated; frames [N, C, H, W].
+
+    The number of taps is odd, 127 at most.
+    """
     count, channels, height, width = frames.shape
-    left, top = np.max(np.abs(columns)), np.max(np.abs(rows))
-    held = max(width, _LANES)  # pixels of a row
-    stride = held + 2 * left
-    padded, made = np.empty((height + 2 * top, stride), np.uint8), np.empty(held, np.uint8)
-    values, offsets = padded.reshape(-1), rows * stride + columns
+    taps = len(rows)
+    reach = 0
+    for column in columns:
+        reach = max(reach, abs(column))
+    margin = _margin(reach)
+    stride = width + 2 * margin
+    padded, places = np.empty(height * stride, np.uint8), np.empty(taps, np.int64)
+    # T. Granlund, P. Montgomery: "Division by invariant integers using multiplication", PLDI 1994, theorem 4.2.
+    shift = 0
+    while 2 << shift <= taps:
+        shift += 1
+    factor = np.uint16(((1 << (16 + shift)) + taps - 1) // taps)
     for index in range(count):
         for channel in range(channels):
-            _pad(padded, frames[index, channel], left, top)
+            plane, target = frames[index, channel].reshape(-1), result[index, channel].reshape(-1)
             for y in range(height):
-                target = result[index, channel, y]
-                if width >= _LANES:
-                    _average_row(values, (y + top) * stride + left, offsets, np.uint32(reciprocal), target)
-                else:
-                    _average_row(values, (y + top) * stride + left, offsets, np.uint32(reciprocal), made)
-                    for x in range(width):
-                        target[x] = made[x]
+                _copy_with_margins(plane, y * width, width, padded, y * stride, margin)
+            for y in range(height):
+                for tap in range(taps):
+                    places[tap] = min(max(y + rows[tap], 0), height - 1) * stride + margin + columns[tap]
+                _average(padded, places, factor, np.uint16(shift), target, y * width, width)
 
 
 @_compiled
 def convolve_separably(frames, result, weights):
-    """Blur by the symmetric weights [reach + 1] uint16 in both directions, the border repeated; frames [N, C, H, W]."""
+    """Blur by the symmetric weights [reach + 1] uint16 in both directions, the border repeated; frames [N, C, H, W].
+
+    Rows are added first and columns second, so that one row is held between the two, not a plane. Sums of 8 bits are
+    exact in 16; those of sums are, too, of the upper and the lower bytes separately.
+    """
     count, channels, height, width = frames.shape
     reach = len(weights) - 1
-    held = max(width, _LANES)  # pixels of a row
-    stride = held + 2 * reach
-    padded, made = np.empty((height, stride), np.uint8), np.empty(held, np.uint8)
-    values = padded.reshape(-1)
-    across = np.empty((height + 2 * reach, held), np.uint16)
-    sums = across.reshape(-1)
+    margin = _margin(reach)
+    above, below = np.empty(reach + 1, np.int64), np.empty(reach + 1, np.int64)
+    high, low = np.empty(width + 2 * margin, np.uint8), np.empty(width + 2 * margin, np.uint8)
     for index in range(count):
         for channel in range(channels):
-            _pad(padded, frames[index, channel], reach, 0)
-            for y in range(-reach, height + reach):
-                inside = min(max(y, 0), height - 1)
-                _weigh_row(values, inside * stride + reach, 1, weights, across[y + reach])
+            plane, target = frames[index, channel].reshape(-1), result[index, channel].reshape(-1)
             for y in range(height):
-                target = result[index, channel, y]
-                if width >= _LANES:
-                    _weigh_row(sums, (y + reach) * held, held, weights, target)
-                else:
-                    _weigh_row(sums, (y + reach) * held, held, weights, made)
-                    for x in range(width):
-                        target[x] = made[x]
+                for k in range(reach + 1):
+                    above[k], below[k] = max(y - k, 0) * width, min(y + k, height - 1) * width
+                _weigh_rows(plane, above, below, weights, high, low, margin)
+                _weigh_columns(high, low, weights, margin, target, y * width)
