@@ -1,10 +1,11 @@
 """Measures what a frame costs on this machine, for the model that says what a job will take (decision 0071).
 
-    python -m benchmarks.estimate            # measure (under two minutes) and compare with the model
+    python -m benchmarks.estimate            # measure (under three minutes) and compare with the model
     python -m benchmarks.estimate --write    # and make it the figures of the model
 
 Measured by processor time, of all threads, on generated footage of three kinds (a still camera; one that pans over a
-texture; the same with a sensor's noise), on a quarter of it and on PushT's, of 224x224 pixels:
+texture; the same with a sensor's noise), on a quarter of it, on PushT's, of 224x224 pixels, and on an arm over a table,
+clean and with noise, which takes as few bytes as footage of cameras does:
 
 - each codec and preset: milliseconds of encoding and decoding, fitted by least squares as so much for each frame, each
   megapixel and each kibibyte, since frames that take more bytes take more time; and what beginning a file takes;
@@ -68,6 +69,8 @@ from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from benchmarks import figures as document
 from benchmarks.augment_video import FPS, scene
+from benchmarks.footage import Footage as Recorded
+from benchmarks.footage import generated_footage
 
 COMMAND = "python -m benchmarks.estimate"
 STORED = Path(augmentation_api.estimate.__file__).with_name(FILE)
@@ -114,7 +117,8 @@ class Observation:
 
 
 def footages(frames: int) -> list[Footage]:
-    """Of a still camera, of one that pans, the same with noise, a quarter of the same, and PushT's."""
+    """Of a still camera, one that pans, the same with noise, a quarter of the same, PushT's, and an arm, also noisy."""
+    arm = generated_footage(frames)
     noisy = scene(frames)
     height, width = noisy.shape[2:]
     smooth = torch.nn.functional.avg_pool2d(noisy[:1].float(), 5, 1, 2).to(torch.uint8)
@@ -132,7 +136,14 @@ def footages(frames: int) -> list[Footage]:
         Footage("panning, noisy", noisy),
         Footage("panning, small", panning[:, :, : height // 2, : width // 2].contiguous()),
         Footage("PushT", torch.from_numpy(pusht.transpose(0, 3, 1, 2).copy())),
+        Footage("arm", _tensor(arm)),
+        Footage("arm, noisy", _tensor(arm.noisy())),
     ]
+
+
+def _tensor(recorded: Recorded) -> torch.Tensor:
+    pixels = [frame.to_ndarray(format="rgb24").transpose(2, 0, 1) for frame in recorded.frames]
+    return torch.from_numpy(np.ascontiguousarray(np.stack(pixels)))
 
 
 def thread_seconds() -> dict[str, float]:
@@ -304,7 +315,7 @@ class Bench:
         """Images in the rows of a dataset, in the source's own format."""
         encoding, encoded, decoded = ImageEncoding(kind), [], []
         for footage in self._footages:
-            frames = list(footage.frames[:SAMPLE_FRAMES])
+            frames = list(footage.frames[:SAMPLE_FRAMES].numpy())
             contents = [encode_image(frame, encoding) for frame in frames]
             size = sum(map(len, contents)) / KIBIBYTE / len(contents)
             took = spent(lambda: [encode_image(frame, encoding) for frame in frames], self._rounds)  # noqa: B023
@@ -370,6 +381,7 @@ class Bench:
             (0, VideoCodec.AV1, 4, lighting),
             (3, VideoCodec.AV1, 4, other),
             (4, VideoCodec.AV1, 12, stacked),
+            (5, VideoCodec.AV1, 12, stacked),
             (2, VideoCodec.H264, 2, stacked),
             (0, VideoCodec.H264, 3, lighting),
             (1, VideoCodec.HEVC, 2, other),
