@@ -24,6 +24,7 @@ from augmentation_worker.media.video import cuda_color_kernels
 from augmentation_worker.transforms.cuda import neighbour_kernels, value_kernels
 from augmentation_worker.transforms.cuda.fused_copies import REGISTERS, TILE, WIDEST_RUN
 from augmentation_worker.transforms.cuda.operation import Kind
+from tests.unit.worker.cuda.launch_rehearsal import rehearse
 from tests.unit.worker.cuda.machine_code import CARDS, bound, instructions
 
 CAPABILITIES = (80, 89, 90)
@@ -133,7 +134,7 @@ def fused(kinds: tuple[Kind, ...], run: int = WIDEST_RUN) -> tuple[Any, dict[str
 
 
 def compile_for(kernel: Any, arguments: dict[str, Any], capability: int) -> dict[str, Any]:
-    """What a kernel takes on a card: registers, spilled bytes, shared memory, exchanges between threads, accesses."""
+    """What a kernel takes on a card: registers, accesses to spilled ones, shared memory, instructions."""
     names = list(kernel.arg_names)
     constants = {(names.index(n),): v for n, v in arguments.items() if not _is_type(v)}
     signature = {n: arguments[n] if _is_type(arguments[n]) else "constexpr" for n in names}
@@ -151,11 +152,10 @@ def compile_for(kernel: Any, arguments: dict[str, Any], capability: int) -> dict
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(compiled.asm["cubin"])
         file.flush()
-        resources = _run("cuobjdump", "-res-usage", file.name)
-        code = _run("nvdisasm", "-c", file.name)
+        usage, code = _run("cuobjdump", "-res-usage", file.name), _run("nvdisasm", "-c", file.name)
     return {
-        "registers": int(re.findall(r"REG:(\d+)", resources)[-1]),
-        "spilled": sum(int(re.findall(rf"{kind}:(\d+)", resources)[-1]) for kind in ("LOCAL", "STACK")),
+        "registers": int(re.findall(r"REG:(\d+)", usage)[-1]),
+        "spills": len(re.findall(r"\b(?:STL|LDL)\b", code)),
         "shared": compiled.metadata.shared,
         "accesses": sorted(set(re.findall(r"\b(?:ld|st)\.global[\w.:]*", ptx))),
         "exchanges": compiled.asm["ttgir"].count("convert_layout"),
@@ -224,18 +224,18 @@ def print_table(capability: int, results: dict[str, dict[str, Any]]) -> None:
     cards = [card for card in CARDS if card.capability == capability]
     columns = [f"{card.name}: share of copy bandwidth" for card in cards]
     print(f"\nsm_{capability}: instructions a value, where nothing is covered and where all is; bounds by their count")
-    print("| kernel | registers | spilled | shared | least | most | ALU | FMA | " + " | ".join(columns) + " |")
+    print("| kernel | registers | spills | shared | least | most | ALU | FMA | " + " | ".join(columns) + " |")
     print("|---" * (8 + len(columns)) + "|")
     for name, result in results.items():
         values = values_of(name)
         if values == 0:
-            print(f"| {name} | {result['registers']} | {result['spilled']} | {result['shared']} |")
+            print(f"| {name} | {result['registers']} | {result['spills']} | {result['shared']} |")
             continue
         counted = {kind: count / values for kind, count in result["instructions"].items()}
         shares = [f"{bound(counted, card):.2f}" for card in cards]
         row = [f"{counted[kind]:.1f}" for kind in ("least", "most", "ALU", "FMA")]
         print(
-            f"| {name} | {result['registers']} | {result['spilled']} | {result['shared']} | "
+            f"| {name} | {result['registers']} | {result['spills']} | {result['shared']} | "
             + " | ".join(row + shares)
             + " |"
         )
@@ -250,7 +250,7 @@ def main(arguments: list[str]) -> None:
     for capability in capabilities:
         results = compile_all(kernels, capability)
         if for_tests:
-            print(json.dumps(results))
+            print(json.dumps({"kernels": results, "launches": rehearse()}))
         else:
             print_table(capability, results)
 

@@ -24,22 +24,27 @@ RESIDENT_REGISTERS = 168
 
 
 @pytest.fixture(scope="module")
-def compiled() -> dict[str, Any]:
+def results() -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    path = os.pathsep.join(sys.path)
     told = subprocess.run(
         [sys.executable, str(COMPILER), "--json", str(CAPABILITY)],
-        env={**environment, "PYTHONPATH": path},
+        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
         check=True,
         capture_output=True,
         text=True,
     )
-    results: dict[str, Any] = json.loads(told.stdout)
-    return results
+    printed: dict[str, Any] = json.loads(told.stdout)
+    return printed
+
+
+@pytest.fixture
+def compiled(results: dict[str, Any]) -> dict[str, Any]:
+    kernels: dict[str, Any] = results["kernels"]
+    return kernels
 
 
 def test_no_kernel_spills_registers(compiled: dict[str, Any]) -> None:
-    assert {name: result["spilled"] for name, result in compiled.items() if result["spilled"]} == {}
+    assert {name: result["spills"] for name, result in compiled.items() if result["spills"]} == {}
     assert {name for name, result in compiled.items() if result["registers"] > RESIDENT_REGISTERS} == set()
 
 
@@ -87,3 +92,17 @@ def test_neighbours_are_stored_four_at_once(compiled: dict[str, Any]) -> None:
     }
     assert stores.pop("weigh_columns") == ["st.global.v2.b32"]
     assert set(map(tuple, stores.values())) == {("st.global.b32",)}
+
+
+def test_launches_compile_with_the_arguments_that_they_have(results: dict[str, Any]) -> None:
+    launches = results["launches"]
+    (fused,) = launches["lighting, noise, occlusion, 16 frames"]
+    assert (fused["kernel"], fused["stores"], fused["limit"]) == ("change_values", ["st.global.v4.b32"], 168)
+    kernels = [each["kernel"] for each in launches["hue, sharpness, 16 frames"]]
+    assert kernels == ["change_pixels", "sharpen", "sharpen", "sharpen"]
+    assert launches["to NV12"][0]["stores"] == ["st.global.v4.b32"]
+    assert [each["kernel"] for each in launches["from NV12"]] == ["to_rgb"]
+    # The last batch of an episode has fewer frames than the others: nothing is compiled for it.
+    last = [each for name, launched in launches.items() if name.endswith("13 frames") for each in launched]
+    assert len(last) == 5
+    assert all(each["known"] for each in last)
