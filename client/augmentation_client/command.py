@@ -18,7 +18,7 @@ from augmentation_client.calls import ENV_KEY, ENV_URL
 from augmentation_client.client import Client
 from augmentation_client.connection_failure import describe
 from augmentation_client.errors import ApiError
-from augmentation_client.models import Event, JobStatus, JobSummary
+from augmentation_client.models import ClassEstimate, Event, JobStatus, JobSummary, NodeEstimate
 from augmentation_client.terminal import printable, say
 
 FAILED, MISUSED = 1, 2
@@ -194,22 +194,29 @@ def _estimate(client: Client, options: argparse.Namespace) -> int:
         return 0
     say(f"{found.frames:,} augmented frames, {found.images:,} images, about {found.bytes / 1e6:,.0f} MB")
     say(f"class {found.class_name}, {found.shards} shards, {found.processor_seconds / 3600:.2f} processor hours")
-    table = Table("NODES", "PODS", "CORES", "GPUS", "MINUTES", "AT MOST", "PRICE", box=None, pad_edge=False)
-    for node in found.nodes:
-        at_most, price = node.minutes_at_most, node.price
-        table.add_row(
-            printable(node.placement),
-            str(node.pods),
-            f"{node.cores:g}",
-            str(node.accelerators),
-            f"{node.minutes:.1f}",
-            "" if at_most is None else f"{at_most:.1f}",
-            "" if price is None else f"{price:.2f}",
-        )
+    columns = ("CLASS", "NODES", "PODS", "CORES", "GPUS", "MINUTES", "AT MOST", "PRICE")
+    table = Table(*columns, box=None, pad_edge=False)
+    classes: Sequence[ClassEstimate] = (found, *found.other_classes)
+    for one in classes:
+        for node in one.nodes:
+            table.add_row(printable(one.class_name), *_on_node(node))
     _print_table(table)
     if found.note:
         say(found.note)
     return 0
+
+
+def _on_node(node: NodeEstimate) -> tuple[str, ...]:
+    at_most, price = node.minutes_at_most, node.price
+    return (
+        printable(node.placement),
+        str(node.pods),
+        f"{node.cores:g}",
+        str(node.accelerators),
+        f"{node.minutes:.1f}",
+        "" if at_most is None else f"{at_most:.1f}",
+        "" if price is None else f"{price:.2f}",
+    )
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:

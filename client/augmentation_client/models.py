@@ -34,16 +34,22 @@ class NodeEstimate(_Answer):
     price: float | None = None
 
 
-class Estimate(_Answer):
-    """What a job would take."""
+class ClassEstimate(_Answer):
+    """What a job would take as a class."""
 
     class_name: str
+    shards: int
+    nodes: list[NodeEstimate] = []
+
+
+class Estimate(ClassEstimate):
+    """What a job would take."""
+
     frames: int
     images: int
     bytes: int
     processor_seconds: float
-    shards: int
-    nodes: list[NodeEstimate] = []
+    other_classes: list[ClassEstimate] = []
     source_job_id: str | None = None
     note: str | None = None
 

@@ -67,6 +67,10 @@ class ClusterView:
         # Of two defaults the first by name, as the operator chooses.
         return min(candidates, key=lambda record: record.name, default=None)
 
+    def classes_of(self, kind: str) -> list[ClassRecord]:
+        """All classes of a type, by name."""
+        return sorted((one for one in self.classes.records() if one.type == kind), key=lambda record: record.name)
+
     @property
     def synced(self) -> bool:
         """Whether every collection has been listed once: before that, a job that is not here may still exist."""

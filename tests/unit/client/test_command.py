@@ -174,6 +174,7 @@ NODE = {
     "price": 0.05,
     "minutes_at_most": 30,
 }
+LARGE = {"placement": "fast", "cores": 16, "accelerators": 1, "pods": 1, "minutes": 3, "pod_hours": 0.05}
 ESTIMATE = {
     "class_name": "cpu",
     "frames": 60000,
@@ -182,6 +183,7 @@ ESTIMATE = {
     "processor_seconds": 3600,
     "shards": 3,
     "nodes": [NODE],
+    "other_classes": [{"class_name": "large", "shards": 1, "nodes": [LARGE]}],
 }
 
 
@@ -200,7 +202,10 @@ def test_estimate_has_a_preview_read_the_dataset_first(capsys: pytest.CaptureFix
     assert run(gateway, "estimate", "--dataset", "a/b", "--set", "augment_copies=2") == 0
     out = capsys.readouterr().out
     assert "60,000 augmented frames, 120,000 images, about 600 MB" in out
-    assert out.splitlines()[-1].split() == ["spot", "3", "4", "0", "12.3", "30.0", "0.05"]
+    assert [line.split() for line in out.splitlines()[-2:]] == [
+        ["cpu", "spot", "3", "4", "0", "12.3", "30.0", "0.05"],
+        ["large", "fast", "1", "16", "1", "3.0"],
+    ]
     asked = [request for request in gateway.requests if request.method == "POST"]
     assert [request.url.path for request in asked] == ["/v1/augmentation", "/v1/previews", "/v1/augmentation"]
     assert dict(asked[0].url.params) == {"dry_run": "true", "estimate": "true"}

@@ -26,7 +26,7 @@ SOURCE = {
     "streams": [STREAM],
 }
 FOUR_CORES = {"cpu": "4", "rdma/hca": "1"}
-CPU = {
+CPU: dict[str, Any] = {
     "metadata": {"name": "cpu", "uid": "c1", "resourceVersion": "5"},
     "spec": {
         "type": "deterministic",
@@ -82,6 +82,23 @@ async def test_estimate_is_of_what_a_preview_has_read(
     assert (fast["accelerators"], fast["price"], fast["minutes_at_most"]) == (1, None, None)
     assert fast["minutes"] < spot["minutes"]
     assert writes(kube) == [], "nothing is created for an estimate"
+
+
+async def test_other_classes_of_the_type_are_estimated_too(http: httpx.AsyncClient, view: ClusterView) -> None:
+    def named(name: str, **spec: Any) -> dict[str, Any]:
+        metadata = {"name": name, "uid": name, "resourceVersion": "6"}
+        return {"metadata": metadata, "spec": {**CPU["spec"], "default": False, **spec}}
+
+    twice = named("twice", resources={"limits": {"cpu": "8"}}, placements=[{"name": "any", "pricePerHour": 1}])
+    others = [twice, named("model", type="generative"), named("broken", placements=[]), named("again")]
+    view.classes.replace(listing(CPU, *others, version=6))
+    found = (await asked(http, STATED))["estimate"]
+    assert found["class_name"] == "cpu"
+    again, faster = found["other_classes"]
+    assert again == {"class_name": "again", "shards": found["shards"], "nodes": found["nodes"]}
+    assert faster["class_name"] == "twice"
+    assert faster["nodes"][0]["minutes"] < found["nodes"][0]["minutes"]
+    assert faster["nodes"][0]["price"] > found["nodes"][0]["price"]
 
 
 async def test_unread_dataset_says_how_it_is_read(http: httpx.AsyncClient, view: ClusterView) -> None:

@@ -1,6 +1,6 @@
 """What a job would take: a part of the answer to a dry run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -41,6 +41,8 @@ TYPICAL_KIBIBYTES: Final[Mapping[SourceCodec, float]] = MappingProxyType(
 )
 """Per megapixel of a frame: means of a camera's, PushT's and generated footage (benchmarks/footage.py), videos with
 LeRobot's distance of key frames as in benchmarks/codecs.py, JPEG at quality 90."""
+MOST_CLASSES: Final = 50
+"""Classes, the first by name, of which an estimate is given."""
 _READ_IT: Final = (
     "No job or preview that this key sees has read {dataset} for what this request selects. POST /v1/previews with the "
     "same body does, in seconds, and starts nothing else: then ask again. Or say what the dataset is: source_frames, "
@@ -125,6 +127,14 @@ class NodeEstimateView(BaseModel):
     )
 
 
+class ClassEstimateView(BaseModel):
+    """What the job would take as another class."""
+
+    class_name: str = Field(description="AugmentationClass, which a job names in spec.className")
+    shards: int = Field(description="Number of shards")
+    nodes: list[NodeEstimateView] = Field(description="By kind of node, in the order in which they are tried")
+
+
 class EstimateView(BaseModel):
     """What the job would take. Measured jobs took within 30 % of the time on as many cores; bytes are rougher."""
 
@@ -135,6 +145,9 @@ class EstimateView(BaseModel):
     processor_seconds: float = Field(description="Of one core of the machine that the model was measured on")
     shards: int = Field(description="Number of shards")
     nodes: list[NodeEstimateView] = Field(description="By kind of node, in the order in which they are tried")
+    other_classes: list[ClassEstimateView] = Field(
+        description="The same for other classes of the type, by name: a job runs as one of them by spec.className"
+    )
     source_job_id: str | None = Field(
         None, description="The job or preview that has read the dataset; null for what the query says of it"
     )
@@ -168,11 +181,28 @@ async def estimate_of(
         processor_seconds=round(found.work.processor_seconds, 1),
         shards=found.shards,
         nodes=[_node_view(node) for node in found.nodes],
+        other_classes=[*_other_classes(gateway, runs_as.name, spec, known.source)],
         source_job_id=known.uid,
         note="Frames were computed from the number of episodes, as if all were of the same length"
         if known.assumes_equal_episodes
         else None,
     ), None
+
+
+def _other_classes(
+    gateway: Gateway, runs_as: str, spec: AugmentationJobSpec, source: SourceStatus
+) -> Iterator[ClassEstimateView]:
+    """What the job would take as each other class of its type that is valid."""
+    for record in gateway.view.classes_of(spec.type)[:MOST_CLASSES]:
+        if record.name == runs_as:
+            continue
+        try:
+            of_class = AugmentationClassSpec.model_validate(record.spec)
+        except ValidationError:
+            continue  # no job can run as it
+        if (found := estimate(spec, source, of_class, FIGURES)) is not None:
+            nodes = [_node_view(node) for node in found.nodes]
+            yield ClassEstimateView(class_name=record.name, shards=found.shards, nodes=nodes)
 
 
 def _unusable(name: str, cause: str, fix: str) -> Exception:

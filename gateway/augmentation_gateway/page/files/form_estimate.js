@@ -10,7 +10,7 @@ export function makeEstimate() {
   const element = h("section", { class: "card panel estimate", "aria-label": "Estimate" }, h("h2", {}, "Estimate"), facts, note);
 
   function show(estimate, missing) {
-    const entries = estimate ? [["Frames", frames(estimate)], ["Size", `about ${bytes(estimate.bytes)}`], ...estimate.nodes.map((node) => [node.placement, onNode(node)])] : [];
+    const entries = estimate ? [["Frames", frames(estimate)], ["Size", `about ${bytes(estimate.bytes)}`], ...estimate.nodes.map((node) => [node.placement, onNode(node)]), ...estimate.other_classes.flatMap(ofClass)] : [];
     fill(facts, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
     if (estimate) say(note, [`As class ${estimate.class_name}, on free nodes that have the images.`, estimate.note && `${estimate.note}.`].filter(Boolean).join(" "));
     // The whole sentence is for scripts; here a preview is one button away.
@@ -19,6 +19,11 @@ export function makeEstimate() {
   }
 
   return { element, show };
+}
+
+/** Of a class that kubectl or a client of Kubernetes can name: "gpu-l4: spot". */
+function ofClass({ class_name: name, nodes }) {
+  return nodes.map((node) => [`${name}: ${node.placement}`, onNode(node)]);
 }
 
 function frames({ frames: count, images }) {
