@@ -35,7 +35,7 @@ CHAOS_JOBS ?= 50
 JOBS ?= 10000
 EPISODES ?= 2000
 # What `make bench` measures; BENCHMARKS=growth for one of them.
-BENCHMARKS ?= augment_video codecs growth estimate
+BENCHMARKS ?= augment_video codecs shard_process growth estimate
 SCALE_EPISODES ?= 1000 10000 100000
 # A machine with a GPU may have a Python with torch that is not to be changed, and reach no package index.
 GPU_SETUP = $(if $(filter $(BIN)/python,$(PY)),setup)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, PhaseName
-from augmentation_worker.local.run import Pod, prepared
+from augmentation_worker.local.run import LocalRun, Pod, prepared
 
-_PLACES = {"source": {"hub": {"repoID": "lab/generated"}}, "output": {"hub": {"repoID": "lab/augmented"}}}
+PLACES = {"source": {"hub": {"repoID": "lab/generated"}}, "output": {"hub": {"repoID": "lab/augmented"}}}
 """What a spec has to name; the folders take its place."""
+_WITHOUT_TORCH = """
+import sys
+from importlib.machinery import PathFinder
+
+class WithoutTorch(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "torchvision", "triton"):
+            return None
+        return super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutTorch
+"""
 
 
 @dataclass(frozen=True)
@@ -42,17 +56,41 @@ def measure(
 
     As many shards run at a time as there are cores. Raises SystemExit where a phase fails.
     """
-    wanted = AugmentationJobSpec.model_validate({**_PLACES, **spec})
+    with prepared_run(spec, source, output, shards) as run, on_cores(cores), without_torch():
+        pods = [Pod(run, PhaseName.AUGMENT, shard) for shard in range(shards)]
+        spent = {"resolve": _spent([Pod(run, PhaseName.RESOLVE)]), "augment": _spent(pods)}
+        spent["publish"] = _spent([Pod(run, PhaseName.PUBLISH)])
+    return spent
+
+
+@contextmanager
+def prepared_run(spec: Mapping[str, object], source: Path, output: Path, shards: int = 1) -> Iterator[LocalRun]:
+    """A job from folder to folder, of which nothing is done; at the end, the result is removed."""
+    wanted = AugmentationJobSpec.model_validate({**PLACES, **spec})
     run = prepared(wanted, source, output, shards, "cpu")
     try:
-        with on_cores(cores):
-            pods = [Pod(run, PhaseName.AUGMENT, shard) for shard in range(shards)]
-            spent = {"resolve": _spent([Pod(run, PhaseName.RESOLVE)]), "augment": _spent(pods)}
-            spent["publish"] = _spent([Pod(run, PhaseName.PUBLISH)])
+        yield run
     finally:
         shutil.rmtree(run.folder, ignore_errors=True)
         shutil.rmtree(output, ignore_errors=True)
-    return spent
+
+
+@contextmanager
+def without_torch(leave_out: bool = True) -> Iterator[None]:
+    """Let processes that this one starts find no torch, as in the image for CPUs."""
+    if not leave_out:
+        yield
+        return
+    before = os.environ.get("PYTHONPATH")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "sitecustomize.py").write_text(_WITHOUT_TORCH)
+        os.environ["PYTHONPATH"] = os.pathsep.join([folder, *([before] if before else [])])
+        try:
+            yield
+        finally:
+            os.environ.pop("PYTHONPATH")
+            if before is not None:
+                os.environ["PYTHONPATH"] = before
 
 
 @contextmanager

@@ -19,7 +19,17 @@ from benchmarks.plots import draw
 RESULTS = CHECKOUT / "benchmarks" / "results"
 DOCS = CHECKOUT / "docs"
 PAGE, PLOTS = Path("performance.md"), Path("performance")
-ORDER = ("augment_video", "codecs", "first_picture", "whole_job", "growth", "estimate", "operator_scale", "gpu")
+ORDER = (
+    "augment_video",
+    "codecs",
+    "first_picture",
+    "whole_job",
+    "shard_process",
+    "growth",
+    "estimate",
+    "operator_scale",
+    "gpu",
+)
 """Of the sections; others follow by name."""
 UNMEASURED = {
     "gpu": "On a GPU, by `make bench-gpu`: each transform and four stacked at 480x640 and 1080p as a fraction of the\n"

@@ -98,7 +98,7 @@ def _effective(job: AugmentationJob, phase: PhaseName) -> AugmentationJob:
 
 
 def _work_of(phase: PhaseName) -> Callable[[Session], None]:
-    """The phase's function, its namesake in the module of its name: only that of augment imports torch."""
+    """The phase's function, its namesake in the module of its name: only that of augment imports what makes pixels."""
     work: Callable[[Session], None] = getattr(import_module(f"augmentation_worker.phases.{phase}"), phase.value)
     return work
 

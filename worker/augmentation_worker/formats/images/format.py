@@ -55,7 +55,7 @@ class Images(Format):
 
     @override
     def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path) -> bytes:
-        from augmentation_worker.formats.images.preview import preview  # noqa: PLC0415 (torch: takes seconds)
+        from augmentation_worker.formats.images.preview import preview  # noqa: PLC0415 (numba)
 
         return preview(source, spec, scratch)
 

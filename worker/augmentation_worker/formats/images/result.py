@@ -80,7 +80,7 @@ class ImagesPlan(Plan):
         blocks = [block for block in self.plan.blocks if block.selected_rows]
         if drawn_by is None or self.plan.shards[drawn_by].selected_rows or not blocks:
             return rearranged
-        from augmentation_worker.formats.images.preview import draw_first_row  # noqa: PLC0415 (torch: takes seconds)
+        from augmentation_worker.formats.images.preview import draw_first_row  # noqa: PLC0415 (numba)
 
         # The shard that was to draw the first usable row had none.
         drawn = draw_first_row(self.dataset, self.plan, self.work.spec.augmentation, self.work.source, blocks)
@@ -115,7 +115,7 @@ class ImagesPlan(Plan):
     @contextmanager
     @override
     def maker(self, shard: Shard, entries: ShardEntries) -> Iterator[ShardMaker]:
-        from augmentation_worker.formats.images.shard import BlockMaker  # noqa: PLC0415 (torch: takes seconds)
+        from augmentation_worker.formats.images.shard import BlockMaker  # noqa: PLC0415 (numba)
 
         with open_rows(self.dataset, self.work.source) as rows:
             yield BlockMaker(self.work, self.dataset, self.plan, self.plan.shards[shard.index], rows)

@@ -70,7 +70,7 @@ class LeRobot(Format):
 
     @override
     def preview(self, source: SourceDataset, spec: AugmentationJobSpec, scratch: Path) -> bytes:
-        from augmentation_worker.formats.lerobot.preview import preview  # noqa: PLC0415 (torch: takes seconds)
+        from augmentation_worker.formats.lerobot.preview import preview  # noqa: PLC0415 (numba)
 
         return preview(source, spec)
 

@@ -96,7 +96,7 @@ class LeRobotPlan(Plan):
     @contextmanager
     @override
     def maker(self, shard: Shard, entries: ShardEntries) -> Iterator[ShardMaker]:
-        from augmentation_worker.formats.lerobot.shard import EpisodeMaker  # noqa: PLC0415 (torch: takes seconds)
+        from augmentation_worker.formats.lerobot.shard import EpisodeMaker  # noqa: PLC0415 (numba)
 
         bad = {episode for part in entries.bad_episodes for episode in part}
         yield EpisodeMaker(self, self.plan.shards[shard.index], bad)
@@ -123,7 +123,7 @@ class LeRobotPlan(Plan):
         rearranged = Rearrangement(self.work, self.metadata, self.made, self.plan).rearrange(records)
         if not len(self.plan.source_episodes) or self.plan.shards[0].episodes:
             return rearranged
-        from augmentation_worker.formats.lerobot.preview import draw_episode  # noqa: PLC0415 (torch: takes seconds)
+        from augmentation_worker.formats.lerobot.preview import draw_episode  # noqa: PLC0415 (numba)
 
         # The shard that was to draw the first usable episode had none.
         spec, episode = self.work.spec.augmentation, self.plan.episodes[0]
