@@ -339,8 +339,8 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=0.3)
     options = arguments.parse_args()
     shape = (options.frames, 3, options.height, options.width)
-    generator = torch.Generator().manual_seed(0)
-    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).to(options.device)
+    generator = torch.Generator(options.device).manual_seed(0)
+    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator, device=options.device)
     print(json.dumps(asdict(measure(CONTENDERS[options.name], frames, options.seconds))))
 
 

@@ -18,7 +18,7 @@ from benchmarks.gpu_timing import LoadMeter, parse_sample
 def test_every_part_of_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert gpu.main(["--device", "cpu"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "The device gave the CPU's pixels, bit for bit, for 15 transforms and stacks." in printed
+    assert "The device gave the CPU's pixels, bit for bit, for 17 transforms and stacks." in printed
     for title in ("Transforms, 64x48", "Whole episodes", "What the threads of these", "The same work by others, 64x48"):
         assert title in printed
     assert "torchvision.v2" in printed
