@@ -43,9 +43,10 @@ from augmentation_worker.media.video.episode import EncodedEpisode, encode_copie
 from augmentation_worker.media.video.gpu.episode import augmentation_of
 from augmentation_worker.media.video.nvenc import prefer_nvenc
 from augmentation_worker.media.video.segment import VideoSegment
+from augmentation_worker.transforms.pipeline import has_triton
 from benchmarks.augment_video import scene
 from benchmarks.figures import Axis, Figures, Plot, Series, Table, machine_description
-from benchmarks.gpu_contenders import CONTENDERS, STACKED, Answer, Contender, measure
+from benchmarks.gpu_contenders import CONTENDERS, FUSED, STACKED, Answer, Contender, measure
 from benchmarks.gpu_installation import INSTALLED, install, last_line
 from benchmarks.gpu_timing import Load, LoadMeter, copy_bandwidth, seconds_per_call
 from benchmarks.gpu_transforms import COPIES, FOUR, TASKS, color_conversions, noise, pipelines, pixel_differences
@@ -163,6 +164,8 @@ class Bench:
 
     def _all_transforms(self, ours: list[dict[str, float]]) -> None:
         bandwidth = copy_bandwidth(self.device, self.scale.copy_bytes, self.scale.seconds)
+        kernels = "by kernels in Triton" if has_triton() else "without Triton, by the twins of its kernels in torch"
+        self._notes.append(f"Transforms are made {kernels if self.device.type == 'cuda' else 'by the CPU'}.")
         self._notes.append(f"A copy within the device's memory moves {bandwidth / 1e9:,.0f} GB/s, read and written.")
         for size in self.scale.sizes:
             ours.append(self._transforms(size, bandwidth))
@@ -229,6 +232,12 @@ class Bench:
             self._tables.append(
                 Table(f"The same work by others, {width}x{height}: microseconds per frame", ["work", *found], rows)
             )
+            self._notes += [
+                f"{task}, {width}x{height}: {seconds[task] / own[task]:.1f} times as fast as {name}."
+                for task in (FUSED, STACKED)
+                for name, seconds in found.items()
+                if name != OURS and task in seconds and task in own
+            ]
         self._notes += [f"Not measured: {name}: {why}" for name, why in missing.items()]
 
     def _other(self, contender: Contender, size: tuple[int, int, int]) -> Answer:

@@ -21,7 +21,9 @@ def test_every_part_of_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "The device gave the CPU's pixels, bit for bit, for 17 transforms and stacks." in printed
     for title in ("Transforms, 64x48", "Whole episodes", "What the threads of these", "The same work by others, 64x48"):
         assert title in printed
-    assert "torchvision.v2" in printed
+    assert "lighting, noise, blur, occlusion, 64x48: " in printed
+    assert "times as fast as torchvision.v2" in printed
+    assert "Transforms are made by the CPU." in printed
     assert "Not measured: DALI: works on GPUs only" in printed
 
 

@@ -1,10 +1,10 @@
-"""Compiles the kernels for cards that are not there, and says what became of them.
+"""Compiles the kernels for GPUs that are not there, and says what became of them.
 
 Triton brings ptxas and a disassembler along: registers, spills, shared memory, instructions a value, and how fast a
-card could be at best by their number. A process of its own, as the interpreter and the compiler of Triton exclude each
+GPU could be at best by their number. A process of its own, as the interpreter and the compiler of Triton exclude each
 other.
 
-    python tests/unit/worker/cuda/kernel_compiler.py            # tables, for all cards
+    python tests/unit/worker/cuda/kernel_compiler.py            # tables, for all GPUs
     python tests/unit/worker/cuda/kernel_compiler.py --json 90  # for the tests, for H100 and H200
 """
 
@@ -25,7 +25,7 @@ from augmentation_worker.transforms.cuda import neighbour_kernels, value_kernels
 from augmentation_worker.transforms.cuda.fused_copies import REGISTERS, TILE, WIDEST_RUN
 from augmentation_worker.transforms.cuda.operation import Kind
 from tests.unit.worker.cuda.launch_rehearsal import rehearse
-from tests.unit.worker.cuda.machine_code import CARDS, bound, instructions
+from tests.unit.worker.cuda.machine_code import GPUS, bound, instructions
 
 CAPABILITIES = (80, 89, 90)
 """A100; L4 and L40S; H100 and H200."""
@@ -134,7 +134,7 @@ def fused(kinds: tuple[Kind, ...], run: int = WIDEST_RUN) -> tuple[Any, dict[str
 
 
 def compile_for(kernel: Any, arguments: dict[str, Any], capability: int) -> dict[str, Any]:
-    """What a kernel takes on a card: registers, accesses to spilled ones, shared memory, instructions."""
+    """What a kernel takes on a GPU: registers, accesses to spilled ones, shared memory, instructions."""
     names = list(kernel.arg_names)
     constants = {(names.index(n),): v for n, v in arguments.items() if not _is_type(v)}
     signature = {n: arguments[n] if _is_type(arguments[n]) else "constexpr" for n in names}
@@ -215,14 +215,14 @@ def values_of(name: str) -> int:
 
 
 def compile_all(kernels: dict[str, tuple[Any, dict[str, Any]]], capability: int) -> dict[str, dict[str, Any]]:
-    """What each of the kernels takes on a card."""
+    """What each of the kernels takes on a GPU."""
     return {name: compile_for(kernel, arguments, capability) for name, (kernel, arguments) in kernels.items()}
 
 
 def print_table(capability: int, results: dict[str, dict[str, Any]]) -> None:
-    """Print what kernels take, and what a card could reach at best by the number of their instructions."""
-    cards = [card for card in CARDS if card.capability == capability]
-    columns = [f"{card.name}: share of copy bandwidth" for card in cards]
+    """Print what kernels take, and what a GPU could reach at best by the number of their instructions."""
+    gpus = [gpu for gpu in GPUS if gpu.capability == capability]
+    columns = [f"{gpu.name}: share of copy bandwidth" for gpu in gpus]
     print(f"\nsm_{capability}: instructions a value, where nothing is covered and where all is; bounds by their count")
     print("| kernel | registers | spills | shared | least | most | ALU | FMA | " + " | ".join(columns) + " |")
     print("|---" * (8 + len(columns)) + "|")
@@ -232,7 +232,7 @@ def print_table(capability: int, results: dict[str, dict[str, Any]]) -> None:
             print(f"| {name} | {result['registers']} | {result['spills']} | {result['shared']} |")
             continue
         counted = {kind: count / values for kind, count in result["instructions"].items()}
-        shares = [f"{bound(counted, card):.2f}" for card in cards]
+        shares = [f"{bound(counted, gpu):.2f}" for gpu in gpus]
         row = [f"{counted[kind]:.1f}" for kind in ("least", "most", "ALU", "FMA")]
         print(
             f"| {name} | {result['registers']} | {result['spills']} | {result['shared']} | "
@@ -242,7 +242,7 @@ def print_table(capability: int, results: dict[str, dict[str, Any]]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Compile every kernel for these cards."""
+    """Compile every kernel for these GPUs."""
     capabilities = [int(each) for each in arguments if each.isdigit()] or list(CAPABILITIES)
     for_tests = "--json" in arguments
     passes = PASSES if for_tests else MORE_PASSES | PASSES

@@ -1,7 +1,7 @@
-"""Launches as the worker makes them, up to the card: compiled for an H100 with the arguments they really have.
+"""Launches as the worker makes them, up to the GPU: compiled for an H100 with the arguments they really have.
 
-`kernel_compiler` says by hand what arguments are; here Triton looks at them, as it will on a card, which shows what a
-card would trip over first. `kernel_compiler` runs it for the tests, in its process without the interpreter.
+`kernel_compiler` says by hand what arguments are; here Triton looks at them, as it will on a GPU, which shows what a
+GPU would trip over first. `kernel_compiler` runs it for the tests, in its process without the interpreter.
 """
 
 import re
@@ -31,7 +31,7 @@ STACKS: dict[str, dict[str, Any]] = {
 
 
 class Driver:
-    """Stands in for that of a card."""
+    """Stands in for that of a GPU."""
 
     def get_current_target(self) -> GPUTarget:
         """What to compile for."""

@@ -1,6 +1,6 @@
-"""Reads machine code of NVIDIA's cards: how many instructions a thread executes, and what that allows at best.
+"""Reads machine code of NVIDIA's GPUs: how many instructions a thread executes, and what that allows at best.
 
-A count, not a measurement: a card that waits for memory, or for one instruction after the other, is slower.
+A count, not a measurement: a GPU that waits for memory, or for one instruction after the other, is slower.
 """
 
 import re
@@ -29,8 +29,8 @@ _LABEL = re.compile(r"^(\.L_\w+):")
 
 
 @dataclass(frozen=True)
-class Card:
-    """A card, and what it does at most.
+class Gpu:
+    """A GPU, and what it does at most.
 
     Attributes:
         name: as it is sold.
@@ -49,12 +49,12 @@ class Card:
     copied: float
 
 
-CARDS = (
-    Card("A100 80GB", 80, 108, 1.41, 0.9 * 2039 / 2),
-    Card("L4", 89, 58, 2.04, 0.9 * 300 / 2),
-    Card("L40S", 89, 142, 2.52, 0.9 * 864 / 2),
-    Card("H100", 90, 132, 1.98, 0.9 * 3350 / 2),
-    Card("H200", 90, 132, 1.98, 0.9 * 4800 / 2),
+GPUS = (
+    Gpu("A100 80GB", 80, 108, 1.41, 0.9 * 2039 / 2),
+    Gpu("L4", 89, 58, 2.04, 0.9 * 300 / 2),
+    Gpu("L40S", 89, 142, 2.52, 0.9 * 864 / 2),
+    Gpu("H100", 90, 132, 1.98, 0.9 * 3350 / 2),
+    Gpu("H200", 90, 132, 1.98, 0.9 * 4800 / 2),
 )
 """By NVIDIA's data sheets. A copy reaches nine tenths of the memory's bandwidth: 4.3 of 4.8 TB/s seen on an H200."""
 TURNS = 2.4
@@ -102,7 +102,7 @@ class _Path:
         return _Path(self.all + 1, self.alu + (kind in ALU), self.fma + (kind in FMA), self.shared + (kind in SHARED))
 
 
-def bound(counted: dict[str, float], card: Card) -> float:
-    """The share of copy bandwidth that a card can reach at most, by what it executes for each value."""
+def bound(counted: dict[str, float], gpu: Gpu) -> float:
+    """The share of copy bandwidth that a GPU can reach at most, by what it executes for each value."""
     clocks = max(counted["least"] / 128, counted["ALU"] / 64, counted["FMA"] / 128, TURNS * counted["shared"] / 32)
-    return card.processors * card.gigahertz / clocks / card.copied if clocks else float("inf")
+    return gpu.processors * gpu.gigahertz / clocks / gpu.copied if clocks else float("inf")

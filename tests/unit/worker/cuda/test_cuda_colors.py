@@ -61,7 +61,7 @@ def test_yuv_has_the_bits_of_the_cpu(colors: ColorTags) -> None:
     assert not surface[:, :, WIDTH:].any()
 
 
-def test_formats_that_the_card_converts() -> None:
+def test_formats_that_the_gpu_converts() -> None:
     assert cuda_colors.supports("nv12", COLORS[0], 480, 640)
     assert cuda_colors.supports("yuv420p", COLORS[1], 480, 640)
     assert not cuda_colors.supports("yuv444p", COLORS[0], 480, 640)

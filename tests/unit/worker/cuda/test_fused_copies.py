@@ -1,4 +1,4 @@
-"""The Triton kernels against the CPU's: on a card where there is one, else by Triton's interpreter."""
+"""The Triton kernels against the CPU's: on a GPU where there is one, else by Triton's interpreter."""
 
 from collections.abc import Mapping
 
@@ -107,7 +107,7 @@ def test_all_transforms_stacked() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(DEVICE.type == "cpu", reason="no GPU: the interpreter would take hours for frames of this size")
 @pytest.mark.parametrize(("height", "width"), [(480, 640), (1080, 1920), (479, 641)])
-def test_frames_of_real_sizes_on_a_card(height: int, width: int) -> None:
+def test_frames_of_real_sizes_on_a_gpu(height: int, width: int) -> None:
     names = [name for name in TransformName if name is not JPEG]
     assert_same_pixels(pipelines_of({"transforms": names}, copies=4), frames_of(height, width))
     for asked in KINDS.values():

@@ -1,4 +1,4 @@
-"""Every kernel compiles for the cards that the project names, by Triton's compiler and ptxas: no card is needed."""
+"""Every kernel compiles for the GPUs that the project names, by Triton's compiler and ptxas: no GPU is needed."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Conversion between RGB and 8-bit 4:2:0 video on a card, with the bits that `ColorConverter` gives on the CPU."""
+"""Conversion between RGB and 8-bit 4:2:0 video on a GPU, with the bits that `ColorConverter` gives on the CPU."""
 
 import torch
 import triton

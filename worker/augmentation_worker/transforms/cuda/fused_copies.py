@@ -1,4 +1,4 @@
-"""Copies of an episode augmented on a card, all at once: as few passes over memory as their transforms allow."""
+"""Copies of an episode augmented on a GPU, all at once: as few passes over memory as their transforms allow."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TILE = 2048
 """Blocks or pixels of a program: 16 for each thread of its four warps."""
 WIDEST_RUN = 16
-"""Bytes that a card loads at once, at most."""
+"""Bytes that a GPU loads at once, at most."""
 REGISTERS = 168
 """Of a thread of a pass with noise, at most: as many leave room for 12 warps on a processor with 65,536."""
 PLAIN = triton.knobs.runtime.interpret
@@ -42,7 +42,7 @@ class FusedCopies:
     """The pixels of `EpisodeTransform`, for several copies of one episode.
 
     Copies whose transforms are of the same kinds share their launches; every frame is read from memory once for all of
-    them. Tables are put on the card once for each size of frames.
+    them. Tables are put on the GPU once for each size of frames.
 
     Args:
         pipelines: one for each copy.
@@ -96,7 +96,7 @@ class FusedCopies:
     def _operands(
         self, place: int, copies: dict[int, list[Operation | Step]], frames: torch.Tensor, parts: int
     ) -> _Operands:
-        """The operands of the operations of all copies at a place, on the card; a copy after the other in each."""
+        """The operands of the operations of all copies at a place, on the GPU; a copy after the other in each."""
         operations = [each for changes in copies.values() if isinstance(each := changes[place], Operation)]
         key = (place, tuple(copies), frames.shape[-2:], frames.device, parts)
         constants = self._constants.get(key)

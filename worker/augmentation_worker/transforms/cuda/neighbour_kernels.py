@@ -108,7 +108,7 @@ def sharpen(source, target, gain, height, width, rows: tl.constexpr):
 
 @triton.jit
 def _divide_down(dividend, divisor):
-    """The quotient rounded down; the divisor is positive. Spelled out, as integer division rounds to zero on a card."""
+    """The quotient rounded down; the divisor is positive. Spelled out, as integer division rounds to zero on a GPU."""
     negative = dividend < 0
     magnitude = tl.where(negative, divisor - 1 - dividend, dividend) // divisor
     return tl.where(negative, -magnitude, magnitude)

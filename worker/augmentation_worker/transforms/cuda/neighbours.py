@@ -1,4 +1,4 @@
-"""Blur, sharpness and geometry on a card: the launches of `neighbour_kernels`."""
+"""Blur, sharpness and geometry on a GPU: the launches of `neighbour_kernels`."""
 
 import numpy as np
 import torch

@@ -26,7 +26,7 @@ _HALF: tl.constexpr = tl.constexpr(normal_bins.HALF)
 def random_words(counter, frame, key0, key1):
     """Four words uint32 of the Philox4x32-10 blocks with the counters (counter, frame, 0, 0).
 
-    Each product is one of 64 bits, for which a card has one instruction; Triton's own asks for its halves apart.
+    Each product is one of 64 bits, for which a GPU has one instruction; Triton's own asks for its halves apart.
     """
     word0, word1, word2, word3 = counter, counter * 0 + frame, counter * 0, counter * 0
     for _ in tl.static_range(_ROUNDS):

@@ -1,6 +1,6 @@
-"""A table of noise by 16-bit random number, 128 KiB, as one of a few kilobytes that stays beside a card's processors.
+"""A table of noise by 16-bit random number, 128 KiB, as one of a few kilobytes that stays beside a GPU's processors.
 
-A card reads 32 values of a table at once, and quickly only where the table is small. The table of gaussian noise rises
+A GPU reads 32 values of a table at once, and quickly only where the table is small. The table of gaussian noise rises
 slowly: in a bin of random numbers that are near each other it takes one value, or two neighbouring ones. Bins are as
 wide as the numbers are far from the end of the table, where it is steep: a bin is the exponent and the first bits of
 the fraction of a floating-point number.

@@ -59,7 +59,7 @@ class Operation:
 
 
 def operation_of(step: Step, frames: int, height: int, width: int) -> Operation | None:
-    """A step as a change of values by themselves; None if it needs the pixels around them, or is not for a card.
+    """A step as a change of values by themselves; None if it needs the pixels around them, or is not for a GPU.
 
     Args:
         step: with `mask` and `first_mask` in its params where the transform reads them.

@@ -1,7 +1,7 @@
 """Four bytes of a register at once, in PTX: what Triton has no words for. Each has a plain twin, of the same bits.
 
 The twins are for Triton's interpreter, which knows no PTX. NVIDIA's PTX ISA, "cvt.pack", "prmt" and "lop3", says what
-the instructions do; all cards from compute capability 7.2 on have them.
+the instructions do; all GPUs from compute capability 7.2 on have them.
 """
 
 import triton

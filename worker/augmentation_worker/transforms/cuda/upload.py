@@ -1,4 +1,4 @@
-"""Tables and masks on their way to a card, without making it wait."""
+"""Tables and masks on their way to a GPU, without making it wait."""
 
 from functools import lru_cache
 from typing import Any
