@@ -31,13 +31,15 @@ _compiled = kernel_compiler()
 def _philox_vectors(_context: Any, key0: Any, key1: Any, frame: Any, start: Any, count: Any, words: Any) -> Any:
     """What `philox_words` does, of as many blocks as whole vectors have. Returns how many these are.
 
-    64 blocks at a time where there are 32 registers of 512 bits: a block's rounds wait for each other. LLVM takes 16 of
-    a loop.
+    64 blocks at a time, as a block's rounds wait for each other; LLVM takes 16 of a loop. Where there are not AVX-512's
+    32 registers of 512 bits it knows better: none.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if not has_vector_lookup():
+            return ir.Constant(_QUAD, 0)
         key_low, key_high, number, begin, wanted, result = arguments
-        lanes = 64 if has_vector_lookup() else 16
+        lanes = 64
         quads, doubles = (ir.VectorType(kind, lanes) for kind in (_QUAD, _DOUBLE))
         made = context.make_array(signature.args[-1])(context, builder, result)
         stride = builder.extract_value(made.shape, 1)

@@ -3,6 +3,8 @@
 numba, which leaves vector instructions to LLVM, has no name for these, and LLVM makes none from a loop. A function here
 does as many values as it can by whole vectors, and returns how many: none where the kernel is compiled for another
 processor. A kernel's own loop does the rest. All arrays are contiguous.
+
+What numba has kept of a kernel is compiled again when the kernel's file has changed, not when this one has.
 """
 
 from collections.abc import Iterator, Sequence
