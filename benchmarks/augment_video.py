@@ -3,7 +3,8 @@
 In one run, on a generated 480x640 AV1 video:
 
 - transforms alone, on one core: lighting as a lookup table, against torchvision's brightness and contrast; and four
-  transforms (lighting, noise, blur, occlusion) against the same written plainly with torchvision's functions;
+  transforms (lighting, noise, blur, occlusion) against the same written plainly with torchvision's functions, and by
+  Albumentations where that is installed;
 - sharpness, patch brightness and geometry alone, on one core, against torchvision's own and against copying;
 - whole episodes as AV1 (LeRobot's preset 12) and as H.264 (x264's veryfast), with lighting alone and with the four
   stacked: decoding once, K copies, hashing, statistics, encoding and joining; against decoding and encoding alone,
@@ -26,11 +27,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
@@ -85,6 +88,24 @@ def plain_torchvision(frames: torch.Tensor, first_frame: int = 0, copy: int = 0)
             blurred = functional.erase(blurred, top, left, 60, 80, torch.full((3, 60, 80), 90, dtype=torch.uint8))
         changed.append(blurred)
     return torch.stack(changed)
+
+
+def albumentations_of_the_four() -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None:
+    """The same four as Albumentations has them, of an image [H, W, 3]; None where it is not installed."""
+    try:
+        albumentations = import_module("albumentations")
+        import_module("cv2").setNumThreads(1)
+    except ImportError:
+        return None
+    composed = albumentations.Compose(
+        [
+            albumentations.RandomBrightnessContrast((0.1, 0.1), (-0.1, -0.1), p=1),
+            albumentations.GaussNoise(std_range=(9 / 255, 9 / 255), p=1),
+            albumentations.GaussianBlur(blur_limit=(13, 13), sigma_limit=(1.5, 1.5), p=1),
+            albumentations.CoarseDropout((2, 2), (60, 60), (80, 80), fill=90, p=1),
+        ]
+    )
+    return lambda image: cast(NDArray[np.uint8], composed(image=image)["image"])
 
 
 def scene(frames: int) -> torch.Tensor:
@@ -236,19 +257,20 @@ def alone(frames: torch.Tensor, rounds: int) -> list[Table]:
     compressed = sample_pipeline(jpeg, camera="top", episode=0, copy=0, episode_mean=(0.5, 0.4, 0.5))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    still = least_spent(
-        {
-            "lighting, one table per channel": lambda: lighting(batch, 0),
-            "torchvision brightness": lambda: [functional.adjust_brightness(frame, 1.1) for frame in batch],
-            "torchvision contrast": lambda: [functional.adjust_contrast(frame, 0.9) for frame in batch],
-            "torchvision brightness and contrast": lambda: TorchvisionLighting(())(batch, 0),
-            "jpeg": lambda: compressed(batch, 0),
-            "torchvision jpeg": lambda: torch.stack([functional.jpeg(frame, 60) for frame in batch]),
-            "the four stacked": lambda: stacked(batch, 0),
-            "torchvision, the four": lambda: plain_torchvision(batch),
-        },
-        5 * rounds,
-    )
+    variants: dict[str, Callable[[], object]] = {
+        "lighting, one table per channel": lambda: lighting(batch, 0),
+        "torchvision brightness": lambda: [functional.adjust_brightness(frame, 1.1) for frame in batch],
+        "torchvision contrast": lambda: [functional.adjust_contrast(frame, 0.9) for frame in batch],
+        "torchvision brightness and contrast": lambda: TorchvisionLighting(())(batch, 0),
+        "jpeg": lambda: compressed(batch, 0),
+        "torchvision jpeg": lambda: torch.stack([functional.jpeg(frame, 60) for frame in batch]),
+        "the four stacked": lambda: stacked(batch, 0),
+        "torchvision, the four": lambda: plain_torchvision(batch),
+    }
+    if (albumentations := albumentations_of_the_four()) is not None:
+        images = [np.ascontiguousarray(frame.permute(1, 2, 0).numpy()) for frame in batch]
+        variants["Albumentations, the four"] = lambda: [albumentations(image) for image in images]
+    still = least_spent(variants, 5 * rounds)
     moved = least_spent(moving_variants(batch), rounds)
     torch.set_num_threads(threads)
     return [

@@ -328,10 +328,6 @@ class Augmentation(SceneTransforms):
             parse_where(where)
         return where
 
-    def selects_episode(self, episode_index: int) -> bool:
-        """Whether `episodes` selects the episode with this index, whatever else is asked of it."""
-        return not self.episodes or any(first <= episode_index < last for first, last in self.episode_ranges)
-
     @property
     def episode_ranges(self) -> list[tuple[int, int]]:
         """`episodes` as half-open ranges in the order given; none if all are to be augmented."""

@@ -97,6 +97,14 @@ async def test_dry_run_returns_manifest_and_creates_nothing(http: httpx.AsyncCli
     assert writes(kube) == []
 
 
+@pytest.mark.parametrize("mistyped", ["dryrun=true", "dryRun=All", "dry-run=true"])
+async def test_a_mistyped_dry_run_creates_nothing(http: httpx.AsyncClient, kube: InMemoryKube, mistyped: str) -> None:
+    answer = await http.post(f"/v1/augmentation?{mistyped}", json=BODY)
+    assert answer.status_code == 422
+    assert "did you mean dry_run?" in answer.text
+    assert writes(kube) == []
+
+
 async def test_dry_run_reports_same_errors_as_request(http: httpx.AsyncClient) -> None:
     wrong = {**BODY, "dataset_id": "pusht", "augment_copies": 99}
     assert (await http.post(TRY, json=wrong)).json() == (await http.post("/v1/augmentation", json=wrong)).json()

@@ -53,7 +53,8 @@ _READ_IT: Final = (
 class CreateQuery(BaseModel):
     """How a request to create a job is taken."""
 
-    model_config = ConfigDict(frozen=True)
+    # A dry run that is asked for in other words would create the job.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dry_run: bool = Field(False, description="Check everything, create nothing, and return the manifest (200)")
     estimate: bool = Field(
