@@ -23,6 +23,7 @@ from triton.compiler import ASTSource
 from augmentation_worker.media.video import cuda_color_kernels
 from augmentation_worker.transforms.cuda import neighbour_kernels, value_kernels
 from augmentation_worker.transforms.cuda.fused_copies import REGISTERS, TILE, WIDEST_RUN
+from augmentation_worker.transforms.cuda.neighbours import WORDS
 from augmentation_worker.transforms.cuda.operation import Kind
 from tests.unit.worker.cuda.launch_rehearsal import rehearse
 from tests.unit.worker.cuda.machine_code import GPUS, bound, instructions
@@ -62,6 +63,14 @@ KERNELS: dict[str, tuple[Any, dict[str, Any]]] = {
     "weigh_columns": (
         neighbour_kernels.weigh_columns,
         {"source": "*u8", "sums": "*u16", "weights": "*i32", "reach": "i32", **_IMAGE},
+    ),
+    "weigh_columns_in_words": (
+        neighbour_kernels.weigh_columns_in_words,
+        {
+            **dict.fromkeys(("words", "sums", "weights"), "*i32"),
+            **dict.fromkeys(("reach", "height", "in_row"), "i32"),
+            "tile": WORDS,
+        },
     ),
     "weigh_rows": (
         neighbour_kernels.weigh_rows,

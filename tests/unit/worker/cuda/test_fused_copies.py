@@ -93,6 +93,12 @@ def test_frames_of_odd_sizes_too(kind: str) -> None:
     assert_same_pixels(pipelines_of(KINDS[kind]), frames_of(13, 37, count=3))
 
 
+def test_a_blur_that_reaches_beyond_both_sides() -> None:
+    wide = {"transforms": ["blur"], "blur": {"kind": "defocus", "defocusSigma": {"min": 4, "max": 5}}}
+    for height, width in ((6, 4), (7, 12)):
+        assert_same_pixels(pipelines_of(wide), frames_of(height, width, count=1))
+
+
 def test_a_frame_larger_than_one_tile() -> None:
     stacked = {"transforms": ["lighting", "noise", "occlusion", "shadow"], "noise": {"kind": "gaussian"}}
     assert_same_pixels(pipelines_of(stacked), frames_of(96, 80, count=1))

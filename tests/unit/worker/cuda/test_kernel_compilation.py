@@ -90,6 +90,7 @@ def test_neighbours_are_stored_four_at_once(compiled: dict[str, Any]) -> None:
         for name, result in compiled.items()
         if name not in FUSED and not name.startswith("to ")
     }
+    assert stores.pop("weigh_columns_in_words") == ["st.global.v2.b32"]
     assert stores.pop("weigh_columns") == ["st.global.v2.b32"]
     assert set(map(tuple, stores.values())) == {("st.global.b32",)}
 

@@ -70,6 +70,51 @@ def weigh_columns(source, sums, weights, reach, height, width, rows: tl.constexp
     tl.store(sums + tl.program_id(1).to(tl.int64) * height * width + pixel, total.to(tl.uint16), mask=inside)
 
 
+@triton.jit
+def _word(words, row_start, column, in_row, inside):
+    """Four pixels as a word, uint32; left and right of the row its first and its last pixel, repeated."""
+    word = tl.load(words + row_start + _near(column, in_row), mask=inside, other=0).to(tl.uint32, bitcast=True)
+    word = tl.where(column < 0, (word & 0xFF) * 0x01010101, word)
+    return tl.where(column >= in_row, (word >> 24) * 0x01010101, word)
+
+
+@triton.jit(do_not_specialize=["reach"])
+def weigh_columns_in_words(words, sums, weights, reach, height, in_row, tile: tl.constexpr):
+    """As `weigh_columns`, of rows of `in_row` words of four pixels: int32 words, and int32 sums of two pixels each.
+
+    Two of the four are summed in the halves of a register, which hold them: the weights' sum is 256. The weights are
+    filled up with zeros to fours after the first, which are as many pixels as the next word has.
+    """
+    number = tl.program_id(0) * tile + tl.arange(0, tile)
+    row = number // in_row
+    column = number - row * in_row
+    inside = number < height * in_row
+    image = tl.program_id(1).to(tl.int64) * height * in_row
+    words += image
+    left = _word(words, row * in_row, column, in_row, inside)
+    right = left
+    weight = tl.load(weights).to(tl.uint32)
+    even, odd = (left & 0x00FF00FF) * weight, ((left >> 8) & 0x00FF00FF) * weight
+    step = 0
+    while step < reach:
+        far_left = _word(words, row * in_row, column - step // 4 - 1, in_row, inside)
+        far_right = _word(words, row * in_row, column + step // 4 + 1, in_row, inside)
+        for tap in tl.static_range(1, 5):
+            if tap < 4:
+                at_left = (far_left >> (8 * (4 - tap))) | (left << (8 * tap))
+                at_right = (right >> (8 * tap)) | (far_right << (8 * (4 - tap)))
+            else:
+                at_left, at_right = far_left, far_right
+            weight = tl.load(weights + step + tap).to(tl.uint32)
+            even += ((at_left & 0x00FF00FF) + (at_right & 0x00FF00FF)) * weight
+            odd += (((at_left >> 8) & 0x00FF00FF) + ((at_right >> 8) & 0x00FF00FF)) * weight
+        left, right = far_left, far_right
+        step += 4
+    first, second = (even & 0xFFFF) | (odd << 16), (even >> 16) | (odd & 0xFFFF0000)
+    place = (image + number)[:, None] * 2 + tl.arange(0, 2)[None, :]
+    tl.store(sums + place, tl.join(first, second).to(tl.int32, bitcast=True), mask=inside[:, None])
+
+
 @triton.jit(do_not_specialize=["reach"])
 def weigh_rows(sums, target, weights, reach, height, width, rows: tl.constexpr):
     """The pixels of which `weigh_columns` made sums, weighed by the rows above and below in the same way."""

@@ -13,6 +13,10 @@ from augmentation_worker.transforms.sharpness import Sharpness, gain_of
 
 ROWS = 128
 """Times four pixels: of a program, whose four warps have four pixels a thread."""
+IN_WORD = 4
+"""Pixels of a word."""
+WORDS = 512
+"""Of a program: four for each thread."""
 IMAGES = 12
 """Images of which a program resamples a tile: the places in the source are computed once for all."""
 
@@ -41,10 +45,19 @@ def _blur(blur: BlurParameters, source: torch.Tensor, target: torch.Tensor) -> N
         taps = upload_once(np.stack(blur.line(), axis=1).astype(np.int32), source.device)
         kernels.average_along[grid](source, target, taps, len(taps), int(blur.reciprocal()), height, width, rows=ROWS)
         return
-    weights = upload_once(blur.weights().astype(np.int32), source.device)
+    of_blur = blur.weights().astype(np.int32)
+    reach = len(of_blur) - 1
+    weights = upload_once(np.pad(of_blur, (0, -reach % IN_WORD)), source.device)
     sums = torch.empty(source.shape, dtype=torch.uint16, device=source.device)
-    kernels.weigh_columns[grid](source, sums, weights, len(weights) - 1, height, width, rows=ROWS)
-    kernels.weigh_rows[grid](sums, target, weights, len(weights) - 1, height, width, rows=ROWS)
+    if width % IN_WORD == 0 and source.data_ptr() % IN_WORD == 0:
+        words, in_row = source.view(torch.int32), width // IN_WORD
+        tiles = triton.cdiv(height * in_row, WORDS)
+        kernels.weigh_columns_in_words[(tiles, grid[1])](
+            words, sums.view(torch.int32), weights, reach, height, in_row, tile=WORDS
+        )
+    else:
+        kernels.weigh_columns[grid](source, sums, weights, reach, height, width, rows=ROWS)
+    kernels.weigh_rows[grid](sums, target, weights, reach, height, width, rows=ROWS)
 
 
 def _move(geometry: Geometry, first_frame: int, source: torch.Tensor, target: torch.Tensor) -> None:
