@@ -50,11 +50,13 @@ from augmentation_worker.media.video.episode import encode_copies, frames_per_ba
 from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
-from benchmarks.figures import Cell, Figures, Table
+from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
 BATCH = frames_per_batch(WIDTH, HEIGHT)
+DECODING = "decoding alone, once for all copies"
 FLOOR = "floor: decode, encode the four's frames"
+FOUR_STACKED, PLAIN = "the worker, four stacked", "plain torchvision, four stacked"
 FOUR = (TransformName.LIGHTING, TransformName.NOISE, TransformName.BLUR, TransformName.OCCLUSION)
 ENCODINGS = {
     "AV1, preset 12": VideoEncoding(),
@@ -300,19 +302,32 @@ def whole_episodes(
 
     spent = least_spent(
         {
-            "decoding alone, once for all copies": lambda: [None for _ in decode_segment(segment, BATCH)],
+            DECODING: lambda: [None for _ in decode_segment(segment, BATCH)],
             "floor: decode, encode the source's frames": lambda: decode_and_encode(segment, copies, folder, encoding),
             FLOOR: lambda: decode_and_encode(segment, copies, folder, encoding, look_up),
             "the worker, lighting": lambda: worker(lighting),
-            "the worker, four stacked": lambda: worker(stacked),
-            "plain torchvision, four stacked": lambda: decode_and_encode(
-                segment, copies, folder, encoding, plain_torchvision
-            ),
+            FOUR_STACKED: lambda: worker(stacked),
+            PLAIN: lambda: decode_and_encode(segment, copies, folder, encoding, plain_torchvision),
         },
         rounds,
     )
     title = f"Whole episodes as {name}: augmented frames, {copies} copies"
     return table_of(title, segment.frames * copies, spent, FLOOR)
+
+
+def cost_plot(episodes: Mapping[str, Table]) -> Plot:
+    """What a frame costs, by codec and by who makes it: decoding, encoding, and what lies between them."""
+    labels, between, decoding, encoding = [], [], [], []
+    for codec, table in episodes.items():
+        cost = {str(row[0]): float(str(row[2])) for row in table.rows}
+        for name in (FLOOR, FOUR_STACKED, PLAIN):
+            labels.append(f"{codec.partition(',')[0]}: {name.partition(',')[0].partition(':')[0]}")
+            decoding.append(cost[DECODING])
+            encoding.append(cost[FLOOR] - cost[DECODING])
+            between.append(cost[name] - cost[FLOOR])
+    parts = {"decoding": decoding, "encoding": encoding, "all between": between}
+    series = [Series(part, values) for part, values in parts.items()]
+    return Plot("A frame with four transforms", "stacked-bars", Axis("", labels), "ms of a core", series)
 
 
 def main() -> None:
@@ -329,12 +344,11 @@ def main() -> None:
         with VideoEncoder(folder / "source.mp4", VideoEncoding(), fps=FPS, width=WIDTH, height=HEIGHT) as encoder:
             encoder.write(frames.numpy())
         segment = VideoSegment(folder / "source.mp4", 0, count, FPS)
-        tables = [
-            whole_episodes(codec, encoding, segment, options.copies, rounds, folder)
+        episodes = {
+            codec: whole_episodes(codec, encoding, segment, options.copies, rounds, folder)
             for codec, encoding in ENCODINGS.items()
-        ]
-        if not options.short:
-            tables += alone(frames, rounds)
+        }
+        tables = [*episodes.values(), *([] if options.short else alone(frames, rounds))]
     figures = Figures(
         title="The pixel half of the worker on a CPU",
         what=f"A generated AV1 video of {count} frames of {WIDTH}x{HEIGHT}: decoded once, augmented (lighting, noise, "
@@ -342,6 +356,7 @@ def main() -> None:
         "does nothing else; the variants take turns, and the best of several rounds counts.",
         command="python -m benchmarks.augment_video" + (" --short" if options.short else ""),
         tables=tables,
+        plots=[cost_plot(episodes)],
         notes=["What the transforms do changes how hard a video is to encode: noise makes it harder, blur easier."],
         short=options.short,
     )
