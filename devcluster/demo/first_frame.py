@@ -28,8 +28,8 @@ class FirstFrame:
 
     @property
     def node(self) -> str:
-        """What the node had: nothing, or all."""
-        return "nothing" if self.pulled else "all"
+        """What the node had: nothing, or all. A pull of less than a second was of the code alone, after a rebuild."""
+        return "nothing" if self.pulled >= 1 else "all"
 
 
 def event_seconds(status: Mapping[str, Any], phase: str, kind: str, posted: float) -> float | None:
@@ -82,6 +82,6 @@ def remembered(path: Path, measured: FirstFrame) -> Iterator[str]:
     for node, images in (("nothing", "no image of ours"), ("all", "all images")):
         if node in known:
             seconds, pulled = known[node]
-            of_them = f", of which {pulled:.0f} s pulled images" if pulled else ""
+            of_them = f", of which {pulled:.0f} s pulled images" if pulled >= 1 else ""
             when = "" if node == measured.node else " (an earlier demo)"
             yield f"POST to the first augmented frame, on a node with {images}: {seconds:.1f} s{of_them}{when}"

@@ -41,3 +41,5 @@ def test_a_warm_demo_says_what_a_cold_one_took(tmp_path: Path) -> None:
     earlier, warm = remembered(path, FirstFrame(9.0, 0.0))
     assert earlier == f"{cold} (an earlier demo)"
     assert warm.endswith("on a node with all images: 9.0 s")
+    _, rebuilt = remembered(path, FirstFrame(7.0, 0.2))
+    assert rebuilt == "POST to the first augmented frame, on a node with all images: 7.0 s"
