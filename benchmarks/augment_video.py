@@ -14,8 +14,8 @@ What the transforms do changes how hard a video is to encode, whoever does it: n
 there are two floors: one encodes the source's frames, the other the frames that the four give, made beforehand.
 
 The variants take turns, and the best of several rounds counts: what else the machine does hits all of them alike.
-Ratios mean more than frames per second, and those of processor time change least on a machine that is busy. Run it
-from the root:
+Memory is allocated as in the worker's image. Ratios mean more than frames per second, and those of processor time
+change least on a machine that is busy. Run it from the root:
 
     python -m benchmarks.augment_video
 """
@@ -28,6 +28,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -51,6 +52,7 @@ from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
+from benchmarks.image_allocator import restart_as_in_image
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
 BATCH = frames_per_batch(WIDTH, HEIGHT)
@@ -286,10 +288,12 @@ def whole_episodes(
 ) -> Table:
     """The worker and a plain script against the floor."""
     lighting, stacked = pipelines(copies, TransformName.LIGHTING), pipelines(copies, *FOUR)
+    numbers = count()
 
     def worker(pipelines: Sequence[EpisodeTransform]) -> object:
         encoded = encode_copies(segment, pipelines, folder / "copies", encoding, device="cpu")
-        with JoinedVideo(folder / "made.mp4", segment.fps) as joined:
+        # Each time a new file, as in a job: to write over one takes what it takes to free its pages.
+        with JoinedVideo(folder / f"made-{next(numbers)}.mp4", segment.fps) as joined:
             for copy in encoded.copies:
                 joined.append(copy.path, copy.frames)
             return joined.close()
@@ -337,13 +341,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--short", action="store_true", help="fewer frames and rounds; the episodes only")
     options = parser.parse_args()
-    count, rounds = (48, 2) if options.short else (options.frames, options.rounds)
+    restart_as_in_image()
+    length, rounds = (48, 2) if options.short else (options.frames, options.rounds)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        frames = scene(count)
+        frames = scene(length)
         with VideoEncoder(folder / "source.mp4", VideoEncoding(), fps=FPS, width=WIDTH, height=HEIGHT) as encoder:
             encoder.write(frames.numpy())
-        segment = VideoSegment(folder / "source.mp4", 0, count, FPS)
+        segment = VideoSegment(folder / "source.mp4", 0, length, FPS)
         episodes = {
             codec: whole_episodes(codec, encoding, segment, options.copies, rounds, folder)
             for codec, encoding in ENCODINGS.items()
@@ -351,9 +356,10 @@ def main() -> None:
         tables = [*episodes.values(), *([] if options.short else alone(frames, rounds))]
     figures = Figures(
         title="The pixel half of the worker on a CPU",
-        what=f"A generated AV1 video of {count} frames of {WIDTH}x{HEIGHT}: decoded once, augmented (lighting, noise, "
+        what=f"A generated AV1 video of {length} frames of {WIDTH}x{HEIGHT}: decoded once, augmented (lighting, noise, "
         "blur and occlusion stacked), hashed and encoded per copy. The floor decodes and encodes the same frames and "
-        "does nothing else; the variants take turns, and the best of several rounds counts.",
+        "does nothing else; the variants take turns, and the best of several rounds counts. Memory is allocated as "
+        "in the worker's image.",
         command="python -m benchmarks.augment_video" + (" --short" if options.short else ""),
         tables=tables,
         plots=[cost_plot(episodes)],
