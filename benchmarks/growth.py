@@ -4,7 +4,8 @@ Whole jobs on this machine, from folder to folder, on generated datasets (240x32
 lighting and noise). One property grows at a time, to two, four and eight times the base job's. What grows with the work
 is the processor time of the augment phase beyond a shard's start, which is that of a job of one episode of two frames;
 what should not grow is the memory of a shard, and the processor time of resolve and publish. The slope of a line
-through the logarithms, the exponent, is 1 where a cost is proportional and 0 where it is constant.
+through the logarithms, the exponent, is 1 where a cost is proportional and 0 where it is constant. Memory is allocated
+as in the worker's image.
 
 Then one job of 24 episodes is made by one to eight shards, on one core and on two: how long shards start, which is what
 jobs of two frames a shard take, how many frames a second are made beyond that, and the whole compared with the model
@@ -260,7 +261,8 @@ def main() -> None:
         what="A generated job (four episodes of 100 frames of 240x320, one camera, one copy, AV1, lighting and noise), "
         "of which one property grows at a time: an exponent of 1 is a proportional cost, 0 a constant one. Then "
         "one job by more shards and cores, as many shards at a time as cores, and by a model where this machine has no "
-        "more. How long shards start is what jobs of two frames a shard take.",
+        "more. How long shards start is what jobs of two frames a shard take. Memory is allocated as in the worker's "
+        "image.",
         command="python -m benchmarks.growth" + (" --short" if short else ""),
         tables=[growth_table(costs, factors), scaling_table(size, model, scaled)],
         plots=[*growth_plots(costs, factors), *scaling_plots(size, model, scaled)],

@@ -1,6 +1,7 @@
 """A whole job on this machine, each phase measured: its time, its processor time and its memory.
 
-The phases are the worker's own programs, one process each, as pods run them; a number of cores is theirs.
+The phases are the worker's own programs, one process each, as pods run them: without torch, with the memory allocator
+set up as in the worker's image. A number of cores is theirs.
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, PhaseName
 from augmentation_worker.local.run import LocalRun, Pod, prepared
+from benchmarks.image_allocator import allocator_settings
 
 PLACES = {"source": {"hub": {"repoID": "lab/generated"}}, "output": {"hub": {"repoID": "lab/augmented"}}}
 """What a spec has to name; the folders take its place."""
@@ -56,7 +58,7 @@ def measure(
 
     As many shards run at a time as there are cores. Raises SystemExit where a phase fails.
     """
-    with prepared_run(spec, source, output, shards) as run, on_cores(cores), without_torch():
+    with prepared_run(spec, source, output, shards) as run, on_cores(cores), as_in_image():
         pods = [Pod(run, PhaseName.AUGMENT, shard) for shard in range(shards)]
         spent = {"resolve": _spent([Pod(run, PhaseName.RESOLVE)]), "augment": _spent(pods)}
         spent["publish"] = _spent([Pod(run, PhaseName.PUBLISH)])
@@ -76,21 +78,22 @@ def prepared_run(spec: Mapping[str, object], source: Path, output: Path, shards:
 
 
 @contextmanager
-def without_torch(leave_out: bool = True) -> Iterator[None]:
-    """Let processes that this one starts find no torch, as in the image for CPUs."""
-    if not leave_out:
-        yield
-        return
-    before = os.environ.get("PYTHONPATH")
+def as_in_image(*, cuda: bool = False) -> Iterator[None]:
+    """Let processes that this one starts run as in the worker's image: that for CPUs, or that with CUDA.
+
+    The memory allocator is set up as there, and without `cuda` no torch is found.
+    """
+    before = dict(os.environ)
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "sitecustomize.py").write_text(_WITHOUT_TORCH)
-        os.environ["PYTHONPATH"] = os.pathsep.join([folder, *([before] if before else [])])
+        os.environ.update(allocator_settings())
+        if not cuda:
+            Path(folder, "sitecustomize.py").write_text(_WITHOUT_TORCH)
+            os.environ["PYTHONPATH"] = os.pathsep.join([folder, *filter(None, [before.get("PYTHONPATH")])])
         try:
             yield
         finally:
-            os.environ.pop("PYTHONPATH")
-            if before is not None:
-                os.environ["PYTHONPATH"] = before
+            os.environ.clear()
+            os.environ.update(before)
 
 
 @contextmanager

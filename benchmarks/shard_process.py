@@ -2,7 +2,8 @@
 
 Real processes of the augment phase, from folder to folder, on generated LeRobot datasets. The start is that of one copy
 of two frames of 240x320, once as in the image for CPUs and once, in turns, where torch and torchvision are installed as
-in the image with CUDA, which also runs on a CPU. Memory is the largest resident set, at 480x640, without torch.
+in the image with CUDA, which also runs on a CPU. Memory is allocated as in these images; what is held is the largest
+resident set, at 480x640, without torch.
 
     python -m benchmarks.shard_process            3 minutes on two quiet cores
     python -m benchmarks.shard_process --short    under a minute; not published
@@ -21,7 +22,7 @@ from augmentation_api import PhaseName
 from augmentation_worker.local.run import Pod
 from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
 from benchmarks.generated_datasets import CAMERAS, encode_video, make_episodes, make_images
-from benchmarks.local_job import PLACES, prepared_run, without_torch
+from benchmarks.local_job import PLACES, as_in_image, prepared_run
 from benchmarks.shard_steps import STEPS
 
 FOUR = ("lighting", "noise", "blur", "occlusion")
@@ -72,7 +73,7 @@ class Bench:
         return self._run(source, spec, [sys.executable, "-m", "augmentation_worker", "augment"], torch=False)
 
     def _run(self, source: Path, spec: Mapping[str, object], command: Sequence[str], *, torch: bool) -> float:
-        with without_torch(not torch), prepared_run(spec, source, self._folder / "result") as run:
+        with as_in_image(cuda=torch), prepared_run(spec, source, self._folder / "result") as run:
             resolve = Pod(run, PhaseName.RESOLVE)
             if status := resolve.start().wait():
                 sys.exit(f"resolve failed: {resolve.failure(status)}")
@@ -163,7 +164,8 @@ def main() -> None:
     figures = Figures(
         title="A shard's process",
         what="What the process of a shard takes up to each step of its start (one copy of two frames of 240x320), in "
-        "the image for CPUs and, in turns, where torch is installed; and how much memory it holds at most.",
+        "the image for CPUs and, in turns, where torch is installed; and how much memory it holds at most. Memory is "
+        "allocated as in the worker's image.",
         command="python -m benchmarks.shard_process" + (" --short" if short else ""),
         tables=tables,
         plots=[*start_plots(start), plot],
