@@ -192,7 +192,7 @@ def _estimate(client: Client, options: argparse.Namespace) -> int:
     if options.output != "table":
         _print_data(options.output, found.model_dump(mode="json"))
         return 0
-    say(f"{found.frames:,} augmented frames, {found.images:,} images, about {found.bytes / 1e6:,.0f} MB")
+    say(f"{found.frames:,} augmented frames, {found.images:,} images, about {_size(found.bytes)}")
     say(f"class {found.class_name}, {found.shards} shards, {found.processor_seconds / 3600:.2f} processor hours")
     columns = ("CLASS", "NODES", "PODS", "CORES", "GPUS", "MINUTES", "AT MOST", "PRICE")
     table = Table(*columns, box=None, pad_edge=False)
@@ -201,9 +201,17 @@ def _estimate(client: Client, options: argparse.Namespace) -> int:
         for node in one.nodes:
             table.add_row(printable(one.class_name), *_on_node(node))
     _print_table(table)
+    if found.other_classes:
+        say(f"Jobs submitted here run as class {found.class_name}; with kubectl, spec.className names another.")
     if found.note:
-        say(found.note)
+        say(f"{found.note}.")
     return 0
+
+
+def _size(count: float) -> str:
+    """Bytes in two or three digits: 7.2 MB, 600 MB."""
+    unit, size = next((each for each in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)) if count >= each[1]), ("kB", 1e3))
+    return f"{count / size:.{0 if count >= 10 * size else 1}f} {unit}"
 
 
 def _on_node(node: NodeEstimate) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any, Final, Self, TypeVar, cast
 from uuid import UUID
 
-from augmentation_api.augmentation_class import Hub
+from pydantic import ValidationError
+
+from augmentation_api.augmentation_class import AugmentationClassSpec, Hub
 from augmentation_api.object_store import stored_url
 from augmentation_api.readable_status import readable_status
 from augmentation_api.resource import ObjectMeta
@@ -198,12 +200,12 @@ DEFAULT_HUB: str = Hub().endpoint
 
 @dataclass(frozen=True)
 class ClassRecord:
-    """The part of an AugmentationClass that the gateway needs.
+    """An AugmentationClass: what the gateway always needs of it, and all of it where it is valid.
 
     Attributes:
         hub_endpoint: address of the hub for pods.
         hub_public_endpoint: address of the hub for links that people follow.
-        spec: the class as its administrator wrote it.
+        raw_spec: the spec as its administrator wrote it.
     """
 
     name: str
@@ -211,7 +213,15 @@ class ClassRecord:
     default: bool
     hub_endpoint: str
     hub_public_endpoint: str
-    spec: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    raw_spec: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def spec(self) -> AugmentationClassSpec | None:
+        """The spec; None where it is invalid, and no job can run as the class."""
+        try:
+            return AugmentationClassSpec.model_validate(self.raw_spec)
+        except ValidationError:
+            return None
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Self:
@@ -225,5 +235,5 @@ class ClassRecord:
             default=spec.get("default", False),
             hub_endpoint=endpoint,
             hub_public_endpoint=hub.get("publicEndpoint") or endpoint,
-            spec=spec,
+            raw_spec=spec,
         )

@@ -184,6 +184,7 @@ ESTIMATE = {
     "shards": 3,
     "nodes": [NODE],
     "other_classes": [{"class_name": "large", "shards": 1, "nodes": [LARGE]}],
+    "note": "Something was assumed",
 }
 
 
@@ -202,14 +203,24 @@ def test_estimate_has_a_preview_read_the_dataset_first(capsys: pytest.CaptureFix
     assert run(gateway, "estimate", "--dataset", "a/b", "--set", "augment_copies=2") == 0
     out = capsys.readouterr().out
     assert "60,000 augmented frames, 120,000 images, about 600 MB" in out
-    assert [line.split() for line in out.splitlines()[-2:]] == [
+    assert [line.split() for line in out.splitlines()[-4:-2]] == [
         ["cpu", "spot", "3", "4", "0", "12.3", "30.0", "0.05"],
         ["large", "fast", "1", "16", "1", "3.0"],
+    ]
+    assert out.splitlines()[-2:] == [
+        "Jobs submitted here run as class cpu; with kubectl, spec.className names another.",
+        "Something was assumed.",
     ]
     asked = [request for request in gateway.requests if request.method == "POST"]
     assert [request.url.path for request in asked] == ["/v1/augmentation", "/v1/previews", "/v1/augmentation"]
     assert dict(asked[0].url.params) == {"dry_run": "true", "estimate": "true"}
     assert "idempotency-key" not in asked[0].headers
+
+
+@pytest.mark.parametrize(("count", "size"), [(7_200_000, "7.2 MB"), (400_000, "400 kB"), (15e9, "15 GB")])
+def test_estimate_gives_sizes_in_their_unit(capsys: pytest.CaptureFixture[str], count: float, size: str) -> None:
+    assert run(ScriptedGateway(tried({**ESTIMATE, "bytes": count})), "estimate", "--dataset", "a/b") == 0
+    assert f"about {size}\n" in capsys.readouterr().out
 
 
 def test_estimate_of_a_described_dataset_reads_nothing(capsys: pytest.CaptureFixture[str]) -> None:

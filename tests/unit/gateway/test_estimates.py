@@ -73,6 +73,7 @@ async def test_estimate_is_of_what_a_preview_has_read(
     read(view)
     found = (await asked(http, augment_copies=2))["estimate"]
     assert (found["class_name"], found["source_job_id"]) == ("cpu", JOB_ID)
+    assert "what a GPU saves has not been measured" in found["note"]
     assert (found["frames"], found["images"], found["shards"]) == (60_000, 120_000, 3)
     assert found["bytes"] == pytest.approx(120_000 * 5000, rel=0.1), "lighting changes no size"
     spot, fast = found["nodes"]
@@ -99,6 +100,13 @@ async def test_other_classes_of_the_type_are_estimated_too(http: httpx.AsyncClie
     assert faster["class_name"] == "twice"
     assert faster["nodes"][0]["minutes"] < found["nodes"][0]["minutes"]
     assert faster["nodes"][0]["price"] > found["nodes"][0]["price"]
+
+
+async def test_without_accelerators_nothing_is_assumed_of_them(http: httpx.AsyncClient, view: ClusterView) -> None:
+    without = {**CPU["spec"], "placements": [{"name": "any"}]}
+    metadata = {**CPU["metadata"], "resourceVersion": "6"}
+    view.classes.replace(listing({"metadata": metadata, "spec": without}, version=6))
+    assert (await asked(http, STATED))["estimate"]["note"] is None
 
 
 async def test_unread_dataset_says_how_it_is_read(http: httpx.AsyncClient, view: ClusterView) -> None:

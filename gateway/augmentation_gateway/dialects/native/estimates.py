@@ -1,15 +1,14 @@
 """What a job would take: a part of the answer to a dry run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from augmentation_api.augmentation_class import AugmentationClassSpec
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
-from augmentation_api.estimate import FIGURES, NodeEstimate, estimate
+from augmentation_api.estimate import FIGURES, Estimate, NodeEstimate, estimate
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.status import MAX_COUNT, MAX_SIDE, MOST_CAMERAS, SourceStatus, StreamStatus
 from augmentation_api.video_output import CODEC_PRESETS
@@ -139,7 +138,7 @@ class ClassEstimateView(BaseModel):
 class EstimateView(BaseModel):
     """What the job would take. Measured jobs took within 30 % of the time on as many cores; bytes are rougher."""
 
-    class_name: str = Field(description="AugmentationClass that the job would run as")
+    class_name: str = Field(description="AugmentationClass that the job would run as: the default of its type")
     frames: int = Field(description="Augmented frames, one for all cameras together, as progress counts them")
     images: int = Field(description="Augmented frames of all cameras")
     bytes: int = Field(description="Of the augmented videos or images, estimated")
@@ -147,7 +146,8 @@ class EstimateView(BaseModel):
     shards: int = Field(description="Number of shards")
     nodes: list[NodeEstimateView] = Field(description="By kind of node, in the order in which they are tried")
     other_classes: list[ClassEstimateView] = Field(
-        description="The same for other classes of the type, by name: a job runs as one of them by spec.className"
+        description="The same for other classes of the type, by name. A job that is created here runs as class_name; "
+        "one that is created with kubectl names another in spec.className"
     )
     source_job_id: str | None = Field(
         None, description="The job or preview that has read the dataset; null for what the query says of it"
@@ -164,30 +164,32 @@ async def estimate_of(
     runs_as = gateway.view.class_for(None, spec.type)
     if runs_as is None:
         return None, f"No AugmentationClass is the default for type {spec.type.value}: have the administrator add one."
-    try:
-        of_class = AugmentationClassSpec.model_validate(runs_as.spec)
-    except ValidationError:
+    if runs_as.spec is None:
         return None, f"The AugmentationClass {runs_as.name} is invalid: have the administrator correct it."
     known = query.stated_source() or await known_source(gateway, key, spec)
-    if known is not None and (refused := _refused_encoding(spec, known.source)) is not None:
-        return None, f"The job would fail when its source is read: {refused}."
-    found = estimate(spec, known.source, of_class, FIGURES) if known is not None else None
-    if known is None or found is None:
+    if known is None:
         return None, _READ_IT.format(dataset=_name_of(spec))
+    if (refused := _refused_encoding(spec, known.source)) is not None:
+        return None, f"The job would fail when its source is read: {refused}."
+    found = estimate(spec, known.source, runs_as.spec, FIGURES)
+    assert found is not None  # noqa: S101 - a known source says how its cameras are stored
+    return _view(found, known, runs_as.name, [*_other_classes(gateway, runs_as.name, spec, known.source)]), None
+
+
+def _view(found: Estimate, known: KnownSource, class_name: str, others: list[ClassEstimateView]) -> EstimateView:
+    nodes = [_node_view(node) for node in found.nodes]
     return EstimateView(
-        class_name=runs_as.name,
+        class_name=class_name,
         frames=found.work.frames,
         images=found.work.images,
         bytes=found.work.bytes,
         processor_seconds=round(found.work.processor_seconds, 1),
         shards=found.shards,
-        nodes=[_node_view(node) for node in found.nodes],
-        other_classes=[*_other_classes(gateway, runs_as.name, spec, known.source)],
+        nodes=nodes,
+        other_classes=others,
         source_job_id=known.uid,
-        note="Frames were computed from the number of episodes, as if all were of the same length"
-        if known.assumes_equal_episodes
-        else None,
-    ), None
+        note=_note(known, [*nodes, *(node for other in others for node in other.nodes)]),
+    )
 
 
 def _other_classes(
@@ -195,15 +197,23 @@ def _other_classes(
 ) -> Iterator[ClassEstimateView]:
     """What the job would take as each other class of its type that is valid."""
     for record in gateway.view.classes_of(spec.type)[:MOST_CLASSES]:
-        if record.name == runs_as:
-            continue
-        try:
-            of_class = AugmentationClassSpec.model_validate(record.spec)
-        except ValidationError:
-            continue  # no job can run as it
-        if (found := estimate(spec, source, of_class, FIGURES)) is not None:
-            nodes = [_node_view(node) for node in found.nodes]
-            yield ClassEstimateView(class_name=record.name, shards=found.shards, nodes=nodes)
+        if record.name != runs_as and record.spec is not None:
+            found = estimate(spec, source, record.spec, FIGURES)
+            if found is not None:
+                nodes = [_node_view(node) for node in found.nodes]
+                yield ClassEstimateView(class_name=record.name, shards=found.shards, nodes=nodes)
+
+
+def _note(known: KnownSource, nodes: Iterable[NodeEstimateView]) -> str | None:
+    """What has been assumed, in words; None where nothing has."""
+    assumed = []
+    if known.assumes_equal_episodes:
+        assumed.append("Frames were computed from the number of episodes, as if all were of the same length")
+    if any(node.accelerators for node in nodes):
+        assumed.append(
+            "On nodes with accelerators the time is that of the CPU cores: what a GPU saves has not been measured"
+        )
+    return ". ".join(assumed) or None
 
 
 def _unusable(name: str, cause: str, fix: str) -> Exception:

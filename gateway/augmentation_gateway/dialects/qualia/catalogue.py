@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from augmentation_api.accelerators import is_accelerator
-from augmentation_api.augmentation_class import AugmentationClassSpec, InstanceLabels
+from augmentation_api.augmentation_class import InstanceLabels
 from augmentation_api.default_resources import stated_resources
 from augmentation_api.quantity import parse_quantity
 from augmentation_gateway.cache.records import ClassRecord
@@ -136,9 +136,8 @@ async def get_credits(gateway: CurrentGateway, key: CurrentKey) -> CreditBalance
 
 def _of(record: ClassRecord) -> Iterator[Instance]:
     """The placements of a class; none of one that is not as the CRD wants it."""
-    try:
-        spec = AugmentationClassSpec.model_validate(record.spec)
-    except ValueError:
+    spec = record.spec
+    if spec is None:
         return
     for number, placement in enumerate(spec.placements, 1):
         resources = stated_resources(placement.resources or spec.resources)
