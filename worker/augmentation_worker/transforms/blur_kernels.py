@@ -19,12 +19,22 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from augmentation_worker.transforms.kernel_target import kernel_compiler
+from augmentation_worker.transforms.vector_instructions import (
+    code_generator,
+    constant,
+    intp,
+    length_of,
+    load,
+    splat,
+    store,
+    value_at,
+)
 
 KERNEL_BITS = 8
 """Weights of a blur sum to 256 in each direction, so that the sum in the first one is exact in 16 bits."""
 RECIPROCAL_BITS = 22
 _LANES = 64
-_BYTE, _WORD, _DOUBLE, _INDEX = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_BYTE, _WORD, _DOUBLE = (ir.IntType(bits) for bits in (8, 16, 32))
 
 _compiled = kernel_compiler()
 
@@ -42,24 +52,24 @@ def _weigh_rows(
     def generate(
         builder: Any, pixels: Any, ups: Any, downs: Any, parts: Any, upper: Any, lower: Any, begin: Any
     ) -> None:
-        width = builder.sub(_length(builder, upper), builder.shl(begin, _index(1)))
+        width = builder.sub(length_of(builder, upper), builder.shl(begin, intp(1)))
 
         def sum_from(row: "_Row", x: Any) -> None:
             def pair(neighbour: Any) -> list[Any]:
-                places = (builder.add(_at(builder, rows, neighbour), x) for rows in (ups, downs))
+                places = (builder.add(value_at(builder, rows, neighbour), x) for rows in (ups, downs))
                 return [builder.add(*(row.load(pixels, place) for place in places))]
 
-            own = row.load(pixels, builder.add(_at(builder, ups, _index(0)), x))
-            (total,) = row.sum([own], pair, _index(1), _length(builder, parts), parts)
+            own = row.load(pixels, builder.add(value_at(builder, ups, intp(0)), x))
+            (total,) = row.sum([own], pair, intp(1), length_of(builder, parts), parts)
             place = builder.add(begin, x)
             row.store(builder.lshr(total, row.all(8)), upper, place)
             row.store(total, lower, place)
 
         _for_row(builder, width, sum_from)
-        _repeat_ends(builder, upper, _index(0), begin, width)
-        _repeat_ends(builder, lower, _index(0), begin, width)
+        _repeat_ends(builder, upper, intp(0), begin, width)
+        _repeat_ends(builder, lower, intp(0), begin, width)
 
-    return types.void(plane, above, below, weights, high, low, margin), _generator(generate)
+    return types.void(plane, above, below, weights, high, low, margin), code_generator(generate)
 
 
 @intrinsic
@@ -70,7 +80,7 @@ def _weigh_columns(_context: Any, high: Any, low: Any, weights: Any, margin: Any
     """
 
     def generate(builder: Any, upper: Any, lower: Any, parts: Any, edge: Any, target: Any, start: Any) -> None:
-        width = builder.sub(_length(builder, upper), builder.shl(edge, _index(1)))
+        width = builder.sub(length_of(builder, upper), builder.shl(edge, intp(1)))
 
         def sum_from(row: "_Row", x: Any) -> None:
             middle = builder.add(edge, x)
@@ -80,14 +90,14 @@ def _weigh_columns(_context: Any, high: Any, low: Any, weights: Any, margin: Any
                 return [builder.add(*(row.load(sums, place) for place in places)) for sums in (upper, lower)]
 
             own = [row.load(sums, middle) for sums in (upper, lower)]
-            of_high, of_low = row.sum(own, pairs, _index(1), _length(builder, parts), parts)
+            of_high, of_low = row.sum(own, pairs, intp(1), length_of(builder, parts), parts)
             # The sum is 256 times the one and once the other. All fit 16 bits, as the weights sum to 256.
             total = builder.add(builder.add(of_high, builder.lshr(of_low, row.all(8))), row.all(1 << 7))
             row.store(builder.lshr(total, row.all(8)), target, builder.add(start, x))
 
         _for_row(builder, width, sum_from)
 
-    return types.void(high, low, weights, margin, result, begin), _generator(generate)
+    return types.void(high, low, weights, margin, result, begin), code_generator(generate)
 
 
 @intrinsic
@@ -101,22 +111,22 @@ def _average(_context: Any, plane: Any, rows: Any, factor: Any, shift: Any, resu
     def generate(
         builder: Any, pixels: Any, places: Any, times: Any, bits: Any, target: Any, start: Any, length: Any
     ) -> None:
-        count = _length(builder, places)
-        half = builder.trunc(builder.lshr(count, _index(1)), _WORD)
+        count = length_of(builder, places)
+        half = builder.trunc(builder.lshr(count, intp(1)), _WORD)
 
         def average_from(row: "_Row", x: Any) -> None:
             def source(index: Any) -> list[Any]:
-                return [row.load(pixels, builder.add(_at(builder, places, index), x))]
+                return [row.load(pixels, builder.add(value_at(builder, places, index), x))]
 
-            (total,) = row.sum([row.splat(half)], source, _index(0), count)
+            (total,) = row.sum([row.splat(half)], source, intp(0), count)
             wide = ir.VectorType(_DOUBLE, row.lanes)
             product = builder.mul(builder.zext(total, wide), builder.zext(row.splat(times), wide))
-            high = builder.trunc(builder.lshr(product, ir.Constant(wide, [16] * row.lanes)), total.type)
+            high = builder.trunc(builder.lshr(product, constant(wide, 16)), total.type)
             row.store(builder.lshr(high, row.splat(bits)), target, builder.add(start, x))
 
         _for_row(builder, length, average_from)
 
-    return types.void(plane, rows, factor, shift, result, begin, width), _generator(generate)
+    return types.void(plane, rows, factor, shift, result, begin, width), code_generator(generate)
 
 
 @intrinsic
@@ -132,52 +142,26 @@ def _copy_with_margins(_context: Any, plane: Any, row: Any, width: Any, padded: 
         _for_row(builder, length, copy_from)
         _repeat_ends(builder, target, place, edge, length)
 
-    return types.void(plane, row, width, padded, begin, margin), _generator(generate)
-
-
-def _generator(generate: Callable[..., None]) -> Any:
-    """What numba calls to have an intrinsic's code generated."""
-
-    def generate_all(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        made = (
-            context.make_array(kind)(context, builder, argument) if isinstance(kind, types.Array) else argument
-            for kind, argument in zip(signature.args, arguments, strict=True)
-        )
-        generate(builder, *made)
-        return context.get_dummy_value()
-
-    return generate_all
-
-
-def _index(value: int) -> Any:
-    return ir.Constant(_INDEX, value)
-
-
-def _length(builder: Any, array: Any) -> Any:
-    return builder.extract_value(array.shape, 0)
-
-
-def _at(builder: Any, array: Any, index: Any) -> Any:
-    return builder.load(builder.gep(array.data, [index]))
+    return types.void(plane, row, width, padded, begin, margin), code_generator(generate)
 
 
 def _for_row(builder: Any, width: Any, body: Callable[["_Row", Any], None]) -> None:
     """Loops over a row: by whole vectors, then pixel by pixel."""
-    whole = builder.and_(width, _index(-_LANES))
-    for lanes, begin, end in ((_LANES, _index(0), whole), (1, whole, width)):
-        with cgutils.for_range_slice(builder, begin, end, _index(lanes)) as (x, _):
+    whole = builder.and_(width, intp(-_LANES))
+    for lanes, begin, end in ((_LANES, intp(0), whole), (1, whole, width)):
+        with cgutils.for_range_slice(builder, begin, end, intp(lanes)) as (x, _):
             body(_Row(builder, lanes), x)
 
 
 def _repeat_ends(builder: Any, array: Any, begin: Any, margin: Any, width: Any) -> None:
     """Fill the margins of a row, of which the left one begins at `begin`."""
-    row = _Row(builder, _LANES)
     middle = builder.add(begin, margin)
     end = builder.add(middle, width)
-    first, last = (row.splat(_at(builder, array, place)) for place in (middle, builder.sub(end, _index(1))))
-    with cgutils.for_range_slice(builder, _index(0), margin, _index(_LANES)) as (x, _):
-        row.store(first, array, builder.add(begin, x))
-        row.store(last, array, builder.add(end, x))
+    ends = (value_at(builder, array, place) for place in (middle, builder.sub(end, intp(1))))
+    first, last = (splat(builder, value, _LANES) for value in ends)
+    with cgutils.for_range_slice(builder, intp(0), margin, intp(_LANES)) as (x, _):
+        store(builder, first, array, builder.add(begin, x))
+        store(builder, last, array, builder.add(end, x))
 
 
 class _Row:
@@ -193,27 +177,20 @@ class _Row:
 
     def load(self, array: Any, place: Any) -> Any:
         """The pixels from a place on, as words."""
-        kind = ir.VectorType(_BYTE, self.lanes)
-        where = self._builder.bitcast(self._builder.gep(array.data, [place]), kind.as_pointer())
-        return self._builder.zext(self._builder.load(where, align=1), ir.VectorType(_WORD, self.lanes))
+        pixels = load(self._builder, ir.VectorType(_BYTE, self.lanes), array, place)
+        return self._builder.zext(pixels, ir.VectorType(_WORD, self.lanes))
 
     def store(self, vector: Any, array: Any, place: Any) -> None:
-        """Write the lower bytes of words, or bytes, from a place on."""
-        kind = ir.VectorType(_BYTE, self.lanes)
-        where = self._builder.bitcast(self._builder.gep(array.data, [place]), kind.as_pointer())
-        self._builder.store(vector if vector.type == kind else self._builder.trunc(vector, kind), where, align=1)
+        """Write the lower bytes of words from a place on."""
+        store(self._builder, self._builder.trunc(vector, ir.VectorType(_BYTE, self.lanes)), array, place)
 
     def all(self, word: int) -> Any:
         """The word in every lane."""
-        return ir.Constant(ir.VectorType(_WORD, self.lanes), [word] * self.lanes)
+        return constant(ir.VectorType(_WORD, self.lanes), word)
 
     def splat(self, value: Any) -> Any:
-        """A value, in every lane."""
-        kind = ir.VectorType(value.type, self.lanes)
-        nothing = ir.Constant(kind, ir.Undefined)
-        first = self._builder.insert_element(nothing, value, ir.Constant(_DOUBLE, 0))
-        lanes = ir.Constant(ir.VectorType(_DOUBLE, self.lanes), [0] * self.lanes)
-        return self._builder.shuffle_vector(first, nothing, lanes)
+        """A value in every lane."""
+        return splat(self._builder, value, self.lanes)
 
     def sum(
         self,
@@ -229,13 +206,13 @@ class _Row:
         def weigh(values: Sequence[Any], neighbour: Any) -> Sequence[Any]:
             if weights is None:
                 return values
-            weight = self.splat(_at(builder, weights, neighbour))
+            weight = self.splat(value_at(builder, weights, neighbour))
             return [builder.mul(value, weight) for value in values]
 
         sums = [cgutils.alloca_once(builder, value.type) for value in own]  # type: ignore[no-untyped-call]
-        for place, value in zip(sums, weigh(own, _index(0)), strict=True):
+        for place, value in zip(sums, weigh(own, intp(0)), strict=True):
             builder.store(value, place)
-        with cgutils.for_range_slice(builder, first, count, _index(1)) as (neighbour, _):
+        with cgutils.for_range_slice(builder, first, count, intp(1)) as (neighbour, _):
             for place, value in zip(sums, weigh(neighbours(neighbour), neighbour), strict=True):
                 builder.store(builder.add(builder.load(place), value), place)
         return [builder.load(place) for place in sums]

@@ -16,6 +16,7 @@ from augmentation_worker.transforms.kernels import (
     PHILOX_WEYL,
     VALUES_PER_BLOCK,
 )
+from augmentation_worker.transforms.vector_instructions import code_generator, constant, intp, splat, store
 from augmentation_worker.transforms.vector_lookup import has_vector_lookup, look_up_steps, look_up_words
 
 _M0, _M1 = (np.uint64(value) for value in PHILOX_MULTIPLIERS)
@@ -35,54 +36,46 @@ def _philox_vectors(_context: Any, key0: Any, key1: Any, frame: Any, start: Any,
     32 registers of 512 bits it knows better: none.
     """
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(builder: Any, key_low: Any, key_high: Any, number: Any, begin: Any, wanted: Any, made: Any) -> Any:
         if not has_vector_lookup():
-            return ir.Constant(_QUAD, 0)
-        key_low, key_high, number, begin, wanted, result = arguments
+            return intp(0)
         lanes = 64
         quads, doubles = (ir.VectorType(kind, lanes) for kind in (_QUAD, _DOUBLE))
-        made = context.make_array(signature.args[-1])(context, builder, result)
         stride = builder.extract_value(made.shape, 1)
 
-        def all_of(value: int) -> Any:
-            return ir.Constant(quads, [value] * lanes)
-
-        def splat(value: Any) -> Any:
-            wide = builder.zext(value, _QUAD) if value.type == _DOUBLE else value
-            nothing = ir.Constant(quads, ir.Undefined)
-            one = builder.insert_element(nothing, wide, ir.Constant(_DOUBLE, 0))
-            return builder.shuffle_vector(one, nothing, ir.Constant(doubles, [0] * lanes))
+        def splat_wide(value: Any) -> Any:
+            return splat(builder, builder.zext(value, _QUAD) if value.type == _DOUBLE else value, lanes)
 
         def key_of(round_: int, key: Any, weyl: int) -> Any:
-            return splat(builder.add(key, ir.Constant(_DOUBLE, round_ * weyl & 0xFFFFFFFF)))
+            return splat_wide(builder.add(key, ir.Constant(_DOUBLE, round_ * weyl & 0xFFFFFFFF)))
 
         def multiply(value: Any, factor: int) -> Any:
             """The whole product of the lower halves; of what is above them, everything here takes no notice."""
-            return builder.mul(builder.and_(value, all_of(0xFFFFFFFF)), all_of(factor))
+            return builder.mul(builder.and_(value, constant(quads, 0xFFFFFFFF)), constant(quads, factor))
 
         keys = [
             [key_of(round_, key, weyl) for key, weyl in zip((key_low, key_high), PHILOX_WEYL, strict=True)]
             for round_ in range(PHILOX_ROUNDS)
         ]
-        vectors = builder.udiv(wanted, ir.Constant(_QUAD, lanes))
+        vectors = builder.udiv(wanted, intp(lanes))
         with cgutils.for_range(builder, vectors) as loop:
-            block = builder.mul(loop.index, ir.Constant(_QUAD, lanes))
-            c0 = builder.add(splat(builder.add(begin, block)), ir.Constant(quads, list(range(lanes))))
-            c1, c2, c3 = splat(number), all_of(0), all_of(0)
+            block = builder.mul(loop.index, intp(lanes))
+            c0 = builder.add(splat_wide(builder.add(begin, block)), ir.Constant(quads, list(range(lanes))))
+            c1, c2, c3 = splat_wide(number), constant(quads, 0), constant(quads, 0)
             for k0, k1 in keys:
                 product0, product1 = multiply(c0, PHILOX_MULTIPLIERS[0]), multiply(c2, PHILOX_MULTIPLIERS[1])
-                upper0, upper1 = (builder.lshr(product, all_of(32)) for product in (product0, product1))
+                upper0, upper1 = (builder.lshr(product, constant(quads, 32)) for product in (product0, product1))
                 c0, c2 = (
                     builder.xor(builder.xor(upper, counter), key)
                     for upper, counter, key in ((upper1, c1, k0), (upper0, c3, k1))
                 )
                 c1, c3 = product1, product0
             for row, word in enumerate((c0, c1, c2, c3)):
-                place = builder.gep(made.data, [builder.add(builder.mul(stride, ir.Constant(_QUAD, row)), block)])
-                builder.store(builder.trunc(word, doubles), builder.bitcast(place, doubles.as_pointer()), align=4)
-        return builder.mul(vectors, ir.Constant(_QUAD, lanes))
+                place = builder.add(builder.mul(stride, intp(row)), block)
+                store(builder, builder.trunc(word, doubles), made, place)
+        return builder.mul(vectors, intp(lanes))
 
-    return types.intp(key0, key1, types.uint32, types.int64, types.int64, words), generate
+    return types.intp(key0, key1, types.uint32, types.int64, types.int64, words), code_generator(generate)
 
 
 @_compiled
