@@ -23,8 +23,8 @@ from augmentation_api.transforms import TransformName
 from augmentation_worker.media.image_statistics import ImageStatisticsCollector
 from augmentation_worker.media.video import color_kernels
 from augmentation_worker.media.video.colors import ColorConverter, ColorTags
-from augmentation_worker.transforms import blur_kernels, kernels, noise_kernels, resampler_kernels
-from augmentation_worker.transforms.kernel_target import KERNEL_TARGETS, kernel_target
+from augmentation_worker.transforms.cpu import blur_kernels, kernels, noise_kernels, resampler_kernels
+from augmentation_worker.transforms.cpu.kernel_target import KERNEL_TARGETS, kernel_target
 from augmentation_worker.transforms.pipeline import sample_pipeline
 
 _MODULES = (kernels, blur_kernels, noise_kernels, resampler_kernels, color_kernels)

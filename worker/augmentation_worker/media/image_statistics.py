@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.cpu import kernels
 
 CHANNELS = 3
 LEVELS = 256

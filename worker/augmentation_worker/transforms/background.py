@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
-from augmentation_worker.transforms import blur_kernels, kernels
 from augmentation_worker.transforms.blur import BlurParameters
+from augmentation_worker.transforms.cpu import blur_kernels, kernels
 from augmentation_worker.transforms.frames import CHANNELS, Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform, masks_among

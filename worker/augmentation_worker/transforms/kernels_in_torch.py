@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from augmentation_worker.transforms import blur_kernels, kernels
 from augmentation_worker.transforms.blur import BlurParameters
+from augmentation_worker.transforms.cpu import blur_kernels, kernels
+from augmentation_worker.transforms.cpu.resampler_kernels import FARTHEST, LEAST_DEPTH_BITS, PLACE_BITS, WEIGHT_BITS
 from augmentation_worker.transforms.keyed_transform import KEPT
 from augmentation_worker.transforms.resampler import BLACK, Resampling, tent
-from augmentation_worker.transforms.resampler_kernels import FARTHEST, LEAST_DEPTH_BITS, PLACE_BITS, WEIGHT_BITS
 
 _WORD = 0xFFFFFFFF
 _PLACE = 1 << PLACE_BITS

@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.cpu import kernels
+from augmentation_worker.transforms.cpu.vector_lookup import has_vector_lookup
 from augmentation_worker.transforms.frames import CHANNELS, Frames, check_frames
-from augmentation_worker.transforms.vector_lookup import has_vector_lookup
 
 LEVELS = 256
 _NO_PAIRS = np.empty((CHANNELS, 0), np.uint16)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.cpu import kernels
 from augmentation_worker.transforms.frames import Frames
 
 BRIGHTEST = 127

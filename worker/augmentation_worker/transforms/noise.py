@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from augmentation_api import transforms as spec
-from augmentation_worker.transforms import kernels, noise_kernels
+from augmentation_worker.transforms.cpu import kernels, noise_kernels
+from augmentation_worker.transforms.cpu.step_table import NO_STEPS, step_table
 from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.keyed_transform import Description, Interval, KeyedTransform
-from augmentation_worker.transforms.step_table import NO_STEPS, step_table
 
 KINDS = ("gaussian", "shot")
 _DEFAULTS = spec.Noise()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from augmentation_worker.transforms import resampler_kernels as kernels
+from augmentation_worker.transforms.cpu import resampler_kernels as kernels
 from augmentation_worker.transforms.frames import Frames, empty_like
 from augmentation_worker.transforms.homography import FIXED_BITS, Homography, fixed_point, normalized
 from augmentation_worker.transforms.once_per_size import OncePerSize

@@ -10,8 +10,8 @@ from numba.core.caching import UserProvidedCacheLocator
 
 from augmentation_worker.media.compiled_kernels import run_all_kernels
 from augmentation_worker.media.video import color_kernels
-from augmentation_worker.transforms import kernels
-from augmentation_worker.transforms.kernel_target import COMPILED_KERNELS, KERNEL_TARGETS, kernel_target
+from augmentation_worker.transforms.cpu import kernels
+from augmentation_worker.transforms.cpu.kernel_target import COMPILED_KERNELS, KERNEL_TARGETS, kernel_target
 
 IN_A_POD = """
 from augmentation_worker.media.compiled_kernels import recompiled, run_all_kernels

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from augmentation_worker.transforms import noise_kernels
+from augmentation_worker.transforms.cpu import noise_kernels
 from augmentation_worker.transforms.kernels_in_torch import add_noise_in_torch, philox_in_torch
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.noise import Noise, gaussian_table

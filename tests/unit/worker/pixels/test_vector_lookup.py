@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from augmentation_worker.transforms import kernels, noise_kernels
-from augmentation_worker.transforms.kernel_target import KERNEL_TARGETS, kernel_target
+from augmentation_worker.transforms.cpu import kernels, noise_kernels
+from augmentation_worker.transforms.cpu.kernel_target import KERNEL_TARGETS, kernel_target
+from augmentation_worker.transforms.cpu.step_table import look_up_all, step_table
+from augmentation_worker.transforms.cpu.vector_lookup import has_vector_lookup, look_up_steps
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.noise import Noise, NoiseParameters
-from augmentation_worker.transforms.step_table import look_up_all, step_table
-from augmentation_worker.transforms.vector_lookup import has_vector_lookup, look_up_steps
 
 TABLES = np.random.default_rng(0).integers(0, 256, (3, 256), dtype=np.uint8)
 NO_PAIRS = np.empty((3, 0), np.uint16)

@@ -5,7 +5,7 @@ For sides that are even, and numbers as `swscale` has them. Sums wrap around at 
 
 import numpy as np
 
-from augmentation_worker.transforms.kernel_target import kernel_compiler
+from augmentation_worker.transforms.cpu.kernel_target import kernel_compiler
 
 _compiled = kernel_compiler()
 _LUMA_HALF = np.int32(0x801 << 8)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import triton
 
+from augmentation_worker.transforms.cpu.kernels import VALUES_PER_BLOCK
 from augmentation_worker.transforms.cuda import value_kernels as kernels
 from augmentation_worker.transforms.cuda.neighbours import change
 from augmentation_worker.transforms.cuda.normal_bins import NormalBins, bits_of
@@ -22,7 +23,6 @@ from augmentation_worker.transforms.cuda.operation import (
 from augmentation_worker.transforms.cuda.upload import upload, upload_for_all_streams
 from augmentation_worker.transforms.frames import CHANNELS
 from augmentation_worker.transforms.geometric_transform import Step
-from augmentation_worker.transforms.kernels import VALUES_PER_BLOCK
 
 if TYPE_CHECKING:
     from augmentation_worker.transforms.pipeline import EpisodeTransform

@@ -1,6 +1,6 @@
 """Kernels for transforms that read the pixels around a pixel: blur, sharpness and resampling by a homography.
 
-Integers only, as on the CPU: see `transforms.kernels` and `transforms.resampler_kernels`, whose results these are.
+Integers only, as on the CPU: see `transforms.cpu.kernels` and `cpu.resampler_kernels`, whose results these are.
 Frames are uint8 [images, height, width], an image a channel of a frame. Grid: tiles of rows x 4 pixels, images.
 Loops are spelled with `while`: Triton 3.6's interpreter takes no bounds from memory in `range` with numpy 2.4.
 """
@@ -8,7 +8,7 @@ Loops are spelled with `while`: Triton 3.6's interpreter takes no bounds from me
 import triton
 import triton.language as tl
 
-from augmentation_worker.transforms import blur_kernels, kernels, resampler_kernels
+from augmentation_worker.transforms.cpu import blur_kernels, kernels, resampler_kernels
 
 WIDTH: tl.constexpr = tl.constexpr(4)
 """Neighbouring pixels of a thread, stored at once; what they read is not aligned, and mostly comes from the cache."""

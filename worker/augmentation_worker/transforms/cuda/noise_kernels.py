@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.cpu import kernels
 from augmentation_worker.transforms.cuda import normal_bins
 from augmentation_worker.transforms.cuda.shared_table_kernels import of_both
 

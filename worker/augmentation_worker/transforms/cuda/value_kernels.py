@@ -4,7 +4,7 @@ A pass is a tuple of kinds, a constant of the kernel: Triton compiles one for ea
 [copies, frames, 3, height, width], uint8; of the source there may be one for all copies. The program of a tile for one
 copy runs beside those for the others, so that memory is read once and the others find the tile in the cache.
 
-Integers only, as on the CPU, and floats where they are exact: see `transforms.kernels`, whose results these are.
+Integers only, as on the CPU, and floats where they are exact: see `transforms.cpu.kernels`, whose results these are.
 A program has tiles of rows x run values: a thread changes `run` neighbours, which lie in one channel, and reads and
 writes them at once. `plain` says that there is no PTX, as in Triton's interpreter.
 """
@@ -12,7 +12,7 @@ writes them at once. `plain` says that there is no PTX, as in Triton's interpret
 import triton
 import triton.language as tl
 
-from augmentation_worker.transforms import kernels
+from augmentation_worker.transforms.cpu import kernels
 from augmentation_worker.transforms.cuda import normal_bins
 from augmentation_worker.transforms.cuda.noise_kernels import binned_noise, random_words, scaled_noise
 from augmentation_worker.transforms.cuda.packed_byte_kernels import choose, places, saturate

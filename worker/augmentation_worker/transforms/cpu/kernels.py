@@ -6,8 +6,8 @@ in the module of the transform that uses it. They release the GIL: every copy of
 
 import numpy as np
 
-from augmentation_worker.transforms.kernel_target import kernel_compiler
-from augmentation_worker.transforms.vector_lookup import look_up_bytes
+from augmentation_worker.transforms.cpu.kernel_target import kernel_compiler
+from augmentation_worker.transforms.cpu.vector_lookup import look_up_bytes
 
 # Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, table 2 and section 3.
 PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

@@ -10,13 +10,15 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import llvmlite.binding
 import numba
+
+from augmentation_worker.transforms.cpu.kernel_cache import KernelCache
 
 COMPILED_KERNELS = "AUGMENTATION_COMPILED_KERNELS"
 """Environment variable of the image: the folder that `augmentation_worker.media.compiled_kernels` filled."""
@@ -61,9 +63,10 @@ def kernel_target() -> KernelTarget | None:
 def kernel_compiler() -> Any:
     """numba's decorator for kernels: they release the GIL, and are compiled for `kernel_target`.
 
-    To be called before anything is compiled. Compiled code is kept where numba keeps it: next to the source file or in
-    the user's cache. A pod can write to neither: there it comes from a copy of what its image holds (COMPILED_KERNELS),
-    as numba uses no folder that it cannot write to. What the environment says to numba counts more.
+    To be called before anything is compiled. Compiled code is kept where numba keeps it, next to the source file or in
+    the user's cache, while it is fresh (see `kernel_cache`). A pod can write to neither: there it comes from a copy of
+    what its image holds (COMPILED_KERNELS), as numba uses no folder that it cannot write to. What the environment says
+    to numba counts more.
     """
     target = kernel_target()
     if target is not None and "NUMBA_CPU_NAME" not in os.environ:
@@ -76,4 +79,10 @@ def kernel_compiler() -> Any:
             cache = Path(shutil.copytree(held, copied_to, dirs_exist_ok=True, copy_function=shutil.copyfile))
         os.environ.update(target.environment(cache))  # also of processes that this one starts
         numba.config.reload_config()  # type: ignore[no-untyped-call]
-    return numba.njit(nogil=True, cache=True)
+    return _kernel
+
+
+def _kernel(function: Callable[..., Any]) -> Any:
+    kernel: Any = numba.njit(nogil=True)(function)
+    kernel._cache = KernelCache(function)  # what numba's own option sets, too
+    return kernel

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from augmentation_worker.transforms.kernel_target import kernel_compiler
+from augmentation_worker.transforms.cpu.kernel_target import kernel_compiler
 
 PLACE_BITS = 8
 """Places in the source are counted in 1/256 of a pixel."""

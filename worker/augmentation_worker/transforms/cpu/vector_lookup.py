@@ -13,9 +13,9 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from augmentation_worker.transforms.kernel_target import AVX512
-from augmentation_worker.transforms.step_table import CELLS, SHIFTS
-from augmentation_worker.transforms.vector_instructions import (
+from augmentation_worker.transforms.cpu.kernel_target import AVX512
+from augmentation_worker.transforms.cpu.step_table import CELLS, SHIFTS
+from augmentation_worker.transforms.cpu.vector_instructions import (
     code_generator,
     constant,
     intp,

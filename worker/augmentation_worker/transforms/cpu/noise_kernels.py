@@ -8,16 +8,16 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from augmentation_worker.transforms.integer_intrinsics import add_saturated, multiply_rounded
-from augmentation_worker.transforms.kernel_target import kernel_compiler
-from augmentation_worker.transforms.kernels import (
+from augmentation_worker.transforms.cpu.integer_intrinsics import add_saturated, multiply_rounded
+from augmentation_worker.transforms.cpu.kernel_target import kernel_compiler
+from augmentation_worker.transforms.cpu.kernels import (
     PHILOX_MULTIPLIERS,
     PHILOX_ROUNDS,
     PHILOX_WEYL,
     VALUES_PER_BLOCK,
 )
-from augmentation_worker.transforms.vector_instructions import code_generator, constant, intp, splat, store
-from augmentation_worker.transforms.vector_lookup import has_vector_lookup, look_up_steps, look_up_words
+from augmentation_worker.transforms.cpu.vector_instructions import code_generator, constant, intp, splat, store
+from augmentation_worker.transforms.cpu.vector_lookup import has_vector_lookup, look_up_steps, look_up_words
 
 _M0, _M1 = (np.uint64(value) for value in PHILOX_MULTIPLIERS)
 _W0, _W1 = (np.uint32(value) for value in PHILOX_WEYL)

@@ -18,8 +18,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from augmentation_worker.transforms.kernel_target import kernel_compiler
-from augmentation_worker.transforms.vector_instructions import (
+from augmentation_worker.transforms.cpu.kernel_target import kernel_compiler
+from augmentation_worker.transforms.cpu.vector_instructions import (
     code_generator,
     constant,
     intp,
