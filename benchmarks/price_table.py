@@ -95,9 +95,7 @@ def table(prices: Prices) -> str:
         hours = [seconds / node.vcpus / node.relative_speed / 3600 for seconds in per_frame]
         figures = [f"{node.price_per_hour * each:.2f}" for each in hours]
         price, speed = f"{node.price_per_hour:.2f}", f"{node.relative_speed:g} ({node.speed_is.partition(':')[0]})"
-        rows.append([node.name, str(node.vcpus), node.gpus or "none", price, speed, *figures])
-        if node.gpus:
-            rows.append([f"{node.name}, with its GPUs", "", "", "", "", *("not measured" for _ in KINDS)])
+        rows.append([node.name, str(node.vcpus), f"{node.gpus}, idle" if node.gpus else "none", price, speed, *figures])
     cores = [f"{FRAMES / seconds:,.0f}" for seconds in per_frame]
     rows.append(["*frames a second of one core*", "", "", "", "1 (measured)", *cores])
     lines = [f"| {' | '.join(row)} |" for row in rows]
