@@ -477,6 +477,15 @@ def overhead(figures: Figures, episodes: Sequence[WholeEpisode]) -> float:
     return round(exp(sum(map(log, ratios)) / len(ratios)), 3)
 
 
+def answer(rows: Sequence[Sequence[document.Cell]]) -> str:
+    """What is to be known of the ratios, in a sentence."""
+    times, sizes = ([float(str(row[column])) for row in rows] for column in (3, 5))
+    return (
+        f"The model gives {min(times):.2f} to {max(times):.2f} of the processor time and {min(sizes):.2f} to "
+        f"{max(sizes):.2f} of the bytes of these episodes."
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=12, help="of each kind of footage (default: 12)")
@@ -509,7 +518,8 @@ def main() -> None:
             else f"A core of this machine has a relative speed of {speed:.2f}."
         ),
         command=COMMAND + (" --write" if options.write else ""),
-        tables=[document.Table(f"{usable_cores()} cores", columns, rows)],
+        tables=[document.Table(f"Episodes on {usable_cores()} cores", columns, rows)],
+        notes=[answer(rows)],
     )
     published.print()
     published.write("estimate")

@@ -116,7 +116,7 @@ class Figures:
         command: what measures it again, from the root of the repository.
         tables: in the order of the report.
         plots: likewise.
-        notes: sentences below the tables, e.g. what the figures show.
+        notes: sentences above the tables. The first one is what the figures say, which the page also begins with.
         short: made by a short form, for development: printed, and not taken into the report.
         machine: what it was measured on.
         date: of the measurement, YYYY-MM-DD.

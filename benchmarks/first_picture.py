@@ -17,7 +17,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -163,8 +163,14 @@ def sizes(chosen: settings.Settings) -> Table:
     rows: list[list[Cell]] = [[name, round(sum(layers[name].values()) / 1e6)] for name in built]
     if WORKER_CUDA in layers:
         shared = sum(size for digest, size in layers[WORKER_CUDA].items() if digest in layers[WORKER])
-        rows.append(["of both", round(shared / 1e6)])
+        rows.append(["layers of both", round(shared / 1e6)])
     return Table("Compressed size", ["image", "MB"], rows)
+
+
+def answer(rows: Sequence[Sequence[Cell]]) -> str:
+    """What is to be known of the seconds, in a sentence."""
+    seconds = "; ".join(f"{each[0]}: {float(str(each[4])):.1f} s" for each in rows)
+    return f"From POST to the first augmented frame: {seconds}."
 
 
 def figures_of(courses: list[Course], images: Table, *, short: bool) -> Figures:
@@ -199,6 +205,7 @@ def figures_of(courses: list[Course], images: Table, *, short: bool) -> Figures:
         command="make bench-first-picture",
         short=short,
         tables=[Table("Seconds from POST", columns, rows), images],
+        notes=[answer(rows)],
         plots=[
             Plot(
                 "POST to the first augmented frame", "stacked-bars", Axis("", [each.situation for each in courses]),

@@ -37,6 +37,7 @@ SHARDS_BY_CORES = {1: (1, 2, 4, 8), 2: (1, 2, 4, 8)}
 CLUSTER_SHARDS = (1, 2, 4, 8, 16, 32, 64, 128)
 CLUSTER_FRAMES = 1_000_000
 WORK, MEMORY = "augment beyond its start, s of a core", "memory of a shard, MiB"
+BESIDE = "resolve, s of a core", "publish, s of a core"
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,7 @@ def measure_growth(
         costs[growth] = {
             WORK: [each["augment"].processor - start for each in spent],
             MEMORY: [each["augment"].mib for each in spent],
-            "resolve, s of a core": [each["resolve"].processor for each in spent],
-            "publish, s of a core": [each["publish"].processor for each in spent],
+            **{cost: [each[cost.partition(",")[0]].processor for each in spent] for cost in BESIDE},
         }
     return start, costs
 
@@ -129,6 +129,19 @@ def growth_table(costs: Mapping[str, Mapping[str, Sequence[float]]], factors: Se
         for cost, values in of_growth.items()
     ]
     return Table("", ["what grows", "cost", *(f"x{factor}" for factor in factors), "exponent"], rows)
+
+
+def answer(costs: Mapping[str, Mapping[str, Sequence[float]]], factors: Sequence[int]) -> str:
+    """What is to be known of the exponents, in a sentence."""
+
+    def span(*chosen: str) -> str:
+        found = [exponent(factors, each[cost]) for each in costs.values() for cost in chosen]
+        return f"{min(found):.2f} to {max(found):.2f}"
+
+    return (
+        f"Of {', '.join(costs)}, the processor time of augmenting grows with an exponent of {span(WORK)}, that of "
+        f"resolve and publish with {span(*BESIDE)}, and the memory of a shard with {span(MEMORY)}."
+    )
 
 
 def growth_plots(costs: Mapping[str, Mapping[str, Sequence[float]]], factors: Sequence[int]) -> list[Plot]:
@@ -267,9 +280,10 @@ def main() -> None:
         tables=[growth_table(costs, factors), scaling_table(size, model, scaled)],
         plots=[*growth_plots(costs, factors), *scaling_plots(size, model, scaled)],
         notes=[
+            answer(costs, factors),
             f"A shard starts in {start:.1f} s of a core, which is not part of its work. The model: "
             f"{model.fixed:.1f} s of resolve and publish, {model.start:.1f} s for each shard that a core starts, and "
-            f"{1000 * model.work / size.augmented_frames:.1f} ms of a core for each frame."
+            f"{1000 * model.work / size.augmented_frames:.1f} ms of a core for each frame.",
         ],
         short=short,
     )

@@ -8,6 +8,7 @@ A benchmark that is measured again replaces its own section; the others stay as 
 """
 
 import argparse
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -41,15 +42,17 @@ HEAD = """# Performance
 
 What the benchmarks of this repository measured, each with its machine, date and command. Variants that are compared
 took turns in one run; ratios carry over to other machines better than times do. `make bench` measures again and writes
-this page ([0072](decisions/0072-figures-are-documents.md)): edit the benchmarks, not the page.
+this page ([0072](decisions/0072-figures-are-documents.md)): edit the benchmarks, not the page. What they say, in short:
+
 """
 
 
 def pages(figures: Mapping[str, Figures]) -> dict[Path, str]:
     """The page and its plots, by their path in docs/."""
     made: dict[Path, str] = {}
-    parts = [HEAD]
-    for name in sorted(figures, key=_place):
+    names = sorted(figures, key=_place)
+    parts = [HEAD + "".join(map(_in_short, map(figures.__getitem__, names)))]
+    for name in names:
         parts.append(f"## {figures[name].title}\n\n{figures[name].what}\n")
         for number, plot in enumerate(figures[name].plots, start=1):
             path = PLOTS / f"{name}-{number}.svg"
@@ -61,6 +64,12 @@ def pages(figures: Mapping[str, Figures]) -> dict[Path, str]:
     if missing := [f"- {what}" for name, what in UNMEASURED.items() if name not in figures]:
         parts.append("## Not measured\n\n" + "\n".join(missing) + "\n")
     return {PAGE: "\n".join(parts), **made}
+
+
+def _in_short(figures: Figures) -> str:
+    """A line that leads to a section, and its first note: what the figures say."""
+    anchor = re.sub(r"[^\w -]", "", figures.title.lower()).replace(" ", "-")
+    return f"- [{figures.title}](#{anchor}){': ' + figures.notes[0] if figures.notes else ''}\n"
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -48,6 +48,13 @@ def test_page_has_tables_plots_machine_date_and_command_and_says_what_is_missing
     assert ">encode<" in made[Path("performance/codecs-2.svg")]
 
 
+def test_page_begins_with_what_each_benchmark_says() -> None:
+    said = replace(FIGURES, title="A job, from POST on", plots=[], notes=["It is fast.", "By itself."])
+    head, _, rest = report.pages({"codecs": replace(FIGURES, plots=[]), "growth": said})[report.PAGE].partition("\n## ")
+    assert head.endswith("\n\n- [Codecs](#codecs)\n- [A job, from POST on](#a-job-from-post-on): It is fast.\n")
+    assert "It is fast.\n\nBy itself.\n" in rest
+
+
 def test_plots_are_the_same_of_the_same_figures(made: dict[Path, str]) -> None:
     assert draw(FIGURES.plots[0]) == made[PLOT]
 
