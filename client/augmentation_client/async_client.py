@@ -108,7 +108,7 @@ class AsyncClient:
         """
         call = calls.estimate(fields, facts or {})
         tried = await self._call(call)
-        if tried.estimate is None and read and not facts:
+        if read and calls.wants_reading(tried):
             await self.preview(timeout=timeout, **fields)
             tried = await self._call(call)
         if tried.estimate is None:

@@ -130,6 +130,11 @@ def estimate(fields: Mapping[str, Any], facts: Mapping[str, Any]) -> Call[Tried]
     return Call("POST", JOBS, Tried, params=asked, body=_body(fields))
 
 
+def wants_reading(tried: Tried) -> bool:
+    """Whether an estimate is missing because nobody has read the dataset: the answer names the request that does."""
+    return tried.estimate is None and PREVIEWS in (tried.estimate_missing or "")
+
+
 def picture(job_id: UUID | str) -> Call[BaseModel]:
     """Get the image of a preview."""
     return Call("GET", f"{path_of(job_id)}/picture", None, headers={"Accept": "image/png, image/jpeg"})

@@ -107,7 +107,7 @@ class Client:
         """
         call = calls.estimate(fields, facts or {})
         tried = self._call(call)
-        if tried.estimate is None and read and not facts:
+        if read and calls.wants_reading(tried):
             self.preview(timeout=timeout, **fields)
             tried = self._call(call)
         if tried.estimate is None:

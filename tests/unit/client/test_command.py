@@ -188,6 +188,9 @@ ESTIMATE = {
 }
 
 
+UNREAD = "No job has read a/b. POST /v1/previews with the same body does"
+
+
 def tried(estimate: dict[str, Any] | None, missing: str | None = None) -> httpx.Response:
     return reply(
         200, {"dry_run": True, "message": "", "manifest": {}, "estimate": estimate, "estimate_missing": missing}
@@ -198,7 +201,7 @@ def test_estimate_has_a_preview_read_the_dataset_first(capsys: pytest.CaptureFix
     drawn = reply(200, {**STATUS, "status": "completed"})
     image = httpx.Response(200, content=b"\x89PNG")
     gateway = ScriptedGateway(
-        tried(None, "read it"), reply(201, MADE), stream(is_now("completed")), drawn, image, tried(ESTIMATE)
+        tried(None, UNREAD), reply(201, MADE), stream(is_now("completed")), drawn, image, tried(ESTIMATE)
     )
     assert run(gateway, "estimate", "--dataset", "a/b", "--set", "augment_copies=2") == 0
     out = capsys.readouterr().out
@@ -229,8 +232,15 @@ def test_estimate_of_a_described_dataset_reads_nothing(capsys: pytest.CaptureFix
     assert run(gateway, "estimate", "--dataset", "a/b", *described, "-o", "json") == 0
     assert json.loads(capsys.readouterr().out)["nodes"][0]["price"] == 0.05
     assert gateway.requests[0].url.params["source_frames"] == "1000"
-    assert run(ScriptedGateway(tried(None, "no job has read a/b")), "estimate", "--dataset", "a/b", "--no-read") == 2
-    assert "no job has read a/b" in capsys.readouterr().err
+    assert run(ScriptedGateway(tried(None, UNREAD)), "estimate", "--dataset", "a/b", "--no-read") == 2
+    assert UNREAD in capsys.readouterr().err
+
+
+def test_estimate_that_reading_cannot_give_has_nothing_read(capsys: pytest.CaptureFixture[str]) -> None:
+    gateway = ScriptedGateway(tried(None, "Generative jobs are not estimated"))
+    assert run(gateway, "estimate", "--dataset", "a/b") == 2
+    assert "Generative jobs are not estimated" in capsys.readouterr().err
+    assert [request.url.path for request in gateway.requests] == ["/v1/augmentation"]
 
 
 def test_get_shows_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:

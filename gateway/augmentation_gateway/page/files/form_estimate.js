@@ -12,7 +12,8 @@ export function makeEstimate() {
   function show(estimate, missing) {
     const entries = estimate ? [["Frames", frames(estimate)], ["Size", `about ${bytes(estimate.bytes)}`], ...estimate.nodes.map((node) => [node.placement, onNode(node)]), ...estimate.other_classes.flatMap(ofClass)] : [];
     fill(facts, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
-    if (estimate) say(note, [`As class ${estimate.class_name}, on free nodes that have the images.`, estimate.note && `${estimate.note}.`].filter(Boolean).join(" "));
+    const others = estimate?.other_classes.length ? "With kubectl, spec.className names another class." : null;
+    if (estimate) say(note, [`As class ${estimate.class_name}, on free nodes that have the images.`, others, estimate.note && `${estimate.note}.`].filter(Boolean).join(" "));
     // The whole sentence is for scripts; here a preview is one button away.
     else if (missing?.includes("/v1/previews")) say(note, "Not known yet: no job has read this selection of the dataset. Preview reads it.");
     else say(note, missing ?? "Fill in the form to see what the job would take.");
@@ -21,7 +22,7 @@ export function makeEstimate() {
   return { element, show };
 }
 
-/** Of a class that kubectl or a client of Kubernetes can name: "gpu-l4: spot". */
+/** Of another class: "gpu-l4: spot". */
 function ofClass({ class_name: name, nodes }) {
   return nodes.map((node) => [`${name}: ${node.placement}`, onNode(node)]);
 }
