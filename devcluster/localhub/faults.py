@@ -8,6 +8,7 @@ write token. A rule (a JSON object) picks requests and says what happens to them
     skip                let this many matching requests through first; default 0
     count               then act on this many; default 1, null for all until cleared
     delay_seconds       wait before anything else
+    hold                true: wait until the rules are removed, before anything else
     status              answer with this status
     disconnect          true: close the connection without an answer
     cut_after_bytes     answer, but close the connection after this many bytes of the body
@@ -42,6 +43,7 @@ class Fault:
     skip: int = 0
     count: int | None = 1
     delay_seconds: float = 0.0
+    hold: bool = False
     status: int | None = None
     disconnect: bool = False
     cut_after_bytes: int | None = None
@@ -55,8 +57,8 @@ class Fault:
             raise HubError(400, f"A fault is a JSON object with some of {', '.join(names)}")
         fault = cls(**rule)
         answers = [fault.status is not None, fault.disconnect, fault.cut_after_bytes is not None]
-        if sum(answers) > 1 or not (any(answers) or fault.delay_seconds > 0):
-            raise HubError(400, "A fault wants a delay_seconds or one of status, disconnect and cut_after_bytes")
+        if sum(answers) > 1 or not (any(answers) or fault.delay_seconds > 0 or fault.hold):
+            raise HubError(400, "A fault wants a delay_seconds, hold or one of status, disconnect and cut_after_bytes")
         if fault.after and fault.status is None and not fault.disconnect:
             raise HubError(400, "after goes with status or disconnect")
         return fault
@@ -71,6 +73,17 @@ class Faults:
 
     def __init__(self) -> None:
         self.rules: list[Fault] = []
+        self._removed = asyncio.Event()
+
+    def remove_all(self) -> None:
+        """Let every request through again, also those that are held."""
+        self.rules = []
+        self._removed.set()
+        self._removed = asyncio.Event()
+
+    async def until_removed(self) -> None:
+        """Wait until the rules that are now in force are removed."""
+        await self._removed.wait()
 
     def take(self, method: str, path: str) -> Fault | None:
         """The rule to act on this request, if any; counts it."""
@@ -104,6 +117,8 @@ class FaultInjection:
             await self._app(scope, receive, send)
             return
         await asyncio.sleep(fault.delay_seconds)
+        if fault.hold:
+            await self._faults.until_removed()
         if fault.after:
             await self._app(scope, receive, _discard)
         if fault.disconnect:
@@ -168,10 +183,10 @@ async def add_fault(request: Request) -> Response:
     return JSONResponse(asdict(fault), status_code=201)
 
 
-def clear_faults(request: Request) -> Response:
-    """DELETE /_faults."""
+async def clear_faults(request: Request) -> Response:
+    """DELETE /_faults. On the event loop, which alone may wake the requests that are held."""
     require_writer(identify(request))
-    _faults(request).rules.clear()
+    _faults(request).remove_all()
     return Response(status_code=204)
 
 

@@ -21,7 +21,7 @@ from devcluster.localhub.store import Store
 from devcluster.localhub.tokens import Tokens
 
 _ROOT = Path(__file__).parents[2]
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def requests_seen(
 
 def _call(method: str, url: str, token: str, body: bytes | None = None) -> bytes:
     request = urllib.request.Request(url, data=body, method=method, headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return cast(bytes, response.read())
 
 

@@ -28,7 +28,7 @@ class Listener:
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
-    def await_request(self, seconds: float = 5.0) -> None:
+    def await_request(self, seconds: float = 60.0) -> None:
         """Wait until something was asked: it does hear."""
         deadline = time.monotonic() + seconds
         while not self.heard:

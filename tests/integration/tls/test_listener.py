@@ -5,28 +5,27 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import uvicorn
 
-from augmentation_gateway.limits.limits import Limits
+from augmentation_gateway.limits.limits import HttpLimits, Limits
 from augmentation_gateway.limits.streams import Streams
 from augmentation_gateway.server.certificate import Certificate
 from augmentation_gateway.server.connections import Connections
 from augmentation_gateway.server.server import GatewayServer
 from tests.integration.tls.test_certificate import write_certificate
-from tests.unit.gateway.test_connections import QUICK, Application, Served, answer_of, eventually, one_answer
+from tests.unit.gateway.test_connections import PATIENT, QUICK, Application, Served, answer_of, eventually, one_answer
 
 GET = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
 
 
 @asynccontextmanager
-async def secured(folder: Path, limits: Limits) -> AsyncIterator[Served]:
+async def secured(folder: Path, limits: Limits, http: HttpLimits = PATIENT) -> AsyncIterator[Served]:
     write_certificate(folder, "gateway")
     certificate, refused, application = Certificate(folder), Counter[str](), Application()
-    connections = Connections(limits, replace(QUICK, head_seconds=1.0), lambda reason: refused.update([reason]))
+    connections = Connections(limits, http, lambda reason: refused.update([reason]))
     config = uvicorn.Config(
         application, host="127.0.0.1", port=0, ws="none", lifespan="off",
         log_config=None, timeout_graceful_shutdown=1,
@@ -71,7 +70,7 @@ async def test_connections_without_handshake_do_not_block_others(tmp_path: Path)
     "data", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"], ids=["nothing", "plain HTTP", "a part"]
 )
 async def test_connection_with_failed_handshake_is_closed(tmp_path: Path, data: bytes) -> None:
-    async with secured(tmp_path / "tls", Limits()) as served:
+    async with secured(tmp_path / "tls", Limits(), QUICK) as served:
         reader, writer = await served.connect()
         writer.write(data)
         await answer_of(reader)

@@ -40,20 +40,19 @@ def test_second_command_waits_for_lock_and_reports_it(tmp_path: Path) -> None:
         assert second.stderr is not None
         assert "waiting for another devcluster command" in second.stderr.readline()
         assert second.poll() is None
-    answer, _ = second.communicate(timeout=20)
+    answer, _ = second.communicate(timeout=60)
     assert answer == "got it\n"
 
 
-def test_lock_of_killed_process_is_free(tmp_path: Path) -> None:
+def test_lock_of_killed_process_is_free(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lock = tmp_path / "build.lock"
     first = waiter(lock, 60)
     assert first.stdout is not None
     assert first.stdout.readline() == "got it\n"
     first.kill()
     first.communicate()
-    started = time.monotonic()
     with held(lock, "building"):
-        assert time.monotonic() - started < 5
+        assert "waiting" not in capsys.readouterr().err
 
 
 def test_failure_names_program_and_log_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,12 +83,12 @@ run_logged(["sh", "-c", "sleep 60 & echo $! > " + sys.argv[1] + "; wait"], Path(
     child = tmp_path / "child"
     command = [sys.executable, "-c", script, str(child), str(tmp_path / "log")]
     running = subprocess.Popen(command, cwd=Path(__file__).parents[3])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not child.exists() or not child.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     running.terminate()
-    running.wait(timeout=20)
+    running.wait(timeout=60)
     state = Path(f"/proc/{child.read_text().strip()}/stat")
     while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z":
         assert time.monotonic() < deadline

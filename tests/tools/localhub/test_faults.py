@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
-from devcluster.localhub.hub_process import inject_fault, requests_seen
+from devcluster.localhub.hub_process import clear_faults, inject_fault, requests_seen
 
 _OWNER = {"Authorization": "Bearer hf_owner"}
 
@@ -75,6 +76,20 @@ def test_delay_postpones_response(api: HfApi, repo: str) -> None:
     start = time.monotonic()
     api.list_repo_refs(repo, repo_type="dataset")
     assert time.monotonic() - start >= 0.3
+
+
+def test_held_request_is_answered_when_faults_are_cleared(api: HfApi, repo: str) -> None:
+    inject_fault(api.endpoint, "hf_owner", path_contains=f"{repo}/refs", hold=True, skip=1)
+    assert api.list_repo_refs(repo, repo_type="dataset").branches
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(api.list_repo_refs, repo, repo_type="dataset")
+        while httpx.get(f"{api.endpoint}/_faults", headers=_OWNER).json()["faults"]:
+            time.sleep(0.01)
+        assert api.dataset_info(repo).id == repo, "other requests are answered"
+        assert not held.done()
+        clear_faults(api.endpoint, "hf_owner")
+        assert held.result(60).branches
+    assert api.list_repo_refs(repo, repo_type="dataset").branches
 
 
 def test_faults_are_listed_and_cleared(api: HfApi, repo: str) -> None:

@@ -27,6 +27,7 @@ from augmentation_client import (
     calls,
 )
 from augmentation_client.event_source import EventReader
+from tests.waits import record_waits
 
 JOB_ID = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0"
 JOB = {"job_id": JOB_ID, "name": "a", "augmentation_type": "deterministic", "current_phase": "augment"}
@@ -77,14 +78,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that a client has waited, which take no time."""
-    seconds: list[float] = []
-
-    async def wait(wanted: float) -> None:
-        seconds.append(wanted)
-
-    monkeypatch.setattr("augmentation_client.client.time.sleep", seconds.append)
-    monkeypatch.setattr("augmentation_client.async_client.asyncio.sleep", wait)
-    return seconds
+    return record_waits(monkeypatch)
 
 
 def reply(status: int, body: Any = None, **headers: str) -> httpx.Response:

@@ -10,6 +10,7 @@ from augmentation_client import ApiError, Client
 from augmentation_client.calls import TRIES
 from augmentation_client.command import main
 from tests.unit.client.test_client import JOB, JOB_ID, STATUS, ScriptedGateway, happened, is_now, reply, stream
+from tests.waits import record_waits
 
 KEY = "aug_Zq7RvX2mWc9TjLp4Kd6Bn8"
 ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31m\n2026-01-01T00:00:00Z resolve completed\r\u202efdp [link=http://x]"
@@ -17,7 +18,7 @@ ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31m\n2026-01-01T00:00:00Z resolve completed
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("augmentation_client.client.time.sleep", lambda _: None)
+    record_waits(monkeypatch)
 
 
 def printed(capture: pytest.CaptureFixture[str], answers: list[Any], *arguments: str, key: str = KEY) -> str:

@@ -228,7 +228,7 @@ async def test_cached_key_does_not_wait_for_slow_issuer(
     clock.seconds += LIFETIME_SECONDS + 1
     issuer.answers.clear()
     unknown = asyncio.create_task(tokens.find(issuer.token("curve", exp=clock.seconds + 60)))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         for number in range(3):
             assert await tokens.find(issuer.token(sub=f"user-{number}", exp=clock.seconds + 60))
     assert not unknown.done()
@@ -253,7 +253,7 @@ async def test_token_with_withdrawn_key_is_rejected(issuer: StandInIssuer, token
     entry = await tokens.find(token)
     issuer.published = ["curve"]
     clock.seconds += LIFETIME_SECONDS + 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while tokens.holds(entry):  # noqa: ASYNC110 - the keys are read in the background
             await asyncio.sleep(0.01)
     assert (await refusal(tokens, token)).status == 401

@@ -403,7 +403,7 @@ async def test_receiver_that_hangs_keeps_no_other_one_waiting(monkeypatch: pytes
     await asyncio.sleep(0)
     delivering.notify = delivering.notify.model_copy(update={"url": "http://takes.example.com/"})
     delivering.notifier.submit(delivering.job, delivering.notify, EVENT_ID)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await delivering.woken.wait()
     await delivering.notifier.close()
     assert delivered == ["http://takes.example.com/"]
@@ -412,7 +412,7 @@ async def test_receiver_that_hangs_keeps_no_other_one_waiting(monkeypatch: pytes
 @pytest.mark.parametrize("url", ["https://[::1/hook", "https://hooks.example.com:99999/hook"])
 async def test_address_that_is_no_url_is_said(url: str) -> None:
     delivering = Delivering(url)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         outcome = await delivering.attempt()
     assert outcome.state is NotificationState.PENDING
     assert "the connection failed" in str(outcome.message)

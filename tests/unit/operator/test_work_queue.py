@@ -28,7 +28,7 @@ async def working(queue: WorkQueue, handle: Handler, workers: int = 1) -> AsyncI
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the condition is on plain data
             await asyncio.sleep(0.001)

@@ -51,11 +51,11 @@ def test_changed_file_is_not_read(store: StoreServer, tmp_path: Path, place: str
 def test_answers_that_do_not_come_are_waited_for_and_then_said(
     s3: StoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_time_limits", lambda: {"connect_timeout": "1s", "read_timeout": "200ms"})
+    monkeypatch.setattr(connection, "_time_limits", lambda: {"connect_timeout": "1s", "read_timeout": "500ms"})
     monkeypatch.setattr(connection, "_RETRIES", 0)
-    slow = Fault("slow", seconds=0.6)
+    slow = Fault("slow", seconds=1.5)
     with s3.proxy.failing(first(1, slow, lambda asked: asked.method == "GET")):
-        assert source_of(client_of(s3, DATASET, side="source", seconds=5.0), tmp_path).paths
+        assert source_of(client_of(s3, DATASET, side="source", seconds=60.0), tmp_path).paths
     with s3.proxy.failing(always(slow)), pytest.raises(WorkerFailure, match="did not answer in time") as caught:
         source_of(client_of(s3, DATASET, side="source", seconds=0.0), tmp_path)
     assert caught.value.reason is FailureReason.STORE_UNAVAILABLE

@@ -12,6 +12,7 @@ import pytest
 from augmentation_worker.storage.hub.destinations import Destinations
 from augmentation_worker.storage.hub.rate_limits import RateLimits, asked_wait, read_limits, window_of
 from augmentation_worker.storage.hub.retry_budget import HubUnreachable, RetryBudget, RetryingTransport
+from tests.waits import record_waits
 
 HUB = "https://hub.example"
 POLICY = '"fixed window";"{}";q=1000;w=300'
@@ -131,8 +132,7 @@ def test_no_hub_says_of_a_window_that_it_lasts_for_days() -> None:
 def test_refused_request_waits_for_two_windows(
     monkeypatch: pytest.MonkeyPatch, seconds: int, is_waited_for: bool
 ) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("time.sleep", slept.append)
+    slept = record_waits(monkeypatch)
     answers = [told(0, seconds, status=429), told(999, 300)]
     transport = RetryingTransport(
         httpx2.MockTransport(lambda request: answers.pop(0)), RetryBudget(60.0, lambda number, problem: None)
