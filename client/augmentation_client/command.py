@@ -194,7 +194,7 @@ def _estimate(client: Client, options: argparse.Namespace) -> int:
         return 0
     say(f"{found.frames:,} augmented frames, {found.images:,} images, about {_size(found.bytes)}")
     say(f"class {found.class_name}, {found.shards} shards, {found.processor_seconds / 3600:.2f} processor hours")
-    columns = ("CLASS", "NODES", "PODS", "CORES", "GPUS", "MINUTES", "AT MOST", "PRICE")
+    columns = ("CLASS", "PLACEMENT", "PODS", "CORES", "GPUS", "MINUTES", "AT MOST", "PRICE")
     table = Table(*columns, box=None, pad_edge=False)
     classes: Sequence[ClassEstimate] = (found, *found.other_classes)
     for one in classes:
