@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from augmentation_api import transforms as spec
 from augmentation_worker.transforms.cpu import kernels, noise_kernels
+from augmentation_worker.transforms.cpu.quantile_pairs import pair_quantiles
 from augmentation_worker.transforms.cpu.step_table import NO_STEPS, step_table
 from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.keyed_random import KeyedRandom
@@ -20,7 +21,6 @@ KINDS = ("gaussian", "shot")
 _DEFAULTS = spec.Noise()
 _UNIFORM_BITS = 16
 _NORMAL_BITS, _STRENGTH_BITS = 12, 8  # of fraction; together kernels.FRACTION_BITS
-_TABLES = ("table", "steps", "strength")
 
 
 @cache
@@ -33,6 +33,11 @@ def gaussian_table() -> NDArray[np.int16]:
     entries = 1 << _UNIFORM_BITS
     upper = [round(quantile((index + 0.5) / entries) * (1 << _NORMAL_BITS)) for index in range(entries // 2, entries)]
     return np.array([*(-value for value in reversed(upper)), *upper], dtype=np.int16)
+
+
+@cache
+def _pairs_of_quantiles() -> NDArray[np.uint16]:
+    return pair_quantiles(gaussian_table())
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,12 @@ class Noise(KeyedTransform):
         values = np.ascontiguousarray(frames).reshape(len(frames), -1)
         result = np.empty_like(values)
         key0, key1 = np.uint32(key[0]), np.uint32(key[1])
-        noise_kernels.add_noise(values, result, key0, key1, first_frame, *(params[name] for name in _TABLES))
+        if len(params["strength"]):
+            noise_kernels.add_shot_noise(
+                values, result, key0, key1, first_frame, _pairs_of_quantiles(), params["strength"]
+            )
+        else:
+            noise_kernels.add_noise(values, result, key0, key1, first_frame, params["table"], params["steps"])
         return result.reshape(frames.shape)
 
     @override

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from augmentation_worker.transforms.cpu import noise_kernels
+from augmentation_worker.transforms.cpu.quantile_pairs import pair_quantiles
 from augmentation_worker.transforms.kernels_in_torch import add_noise_in_torch, philox_in_torch
 from augmentation_worker.transforms.keyed_random import KeyedRandom
 from augmentation_worker.transforms.noise import Noise, gaussian_table
@@ -52,6 +53,20 @@ def test_the_generator_agrees_with_its_twin_over_keys_blocks_and_frames() -> Non
         noise_kernels.philox_words(np.uint32(key0), np.uint32(key1), np.uint32(frame), 5, 100, words)
         twin = torch.stack(philox_in_torch(torch.arange(5, 105), frame, (key0, key1)))
         assert (twin.numpy() == words).all()
+
+
+def test_quantiles_of_all_numbers_are_those_of_the_table() -> None:
+    numbers = np.random.default_rng(0).permutation(1 << 16).astype(np.uint16)
+    entries = np.empty_like(numbers)
+    noise_kernels.look_up_quantiles(numbers, pair_quantiles(gaussian_table()), entries)
+    assert np.array_equal(entries.view(np.int16), gaussian_table()[numbers])
+
+
+def test_table_whose_neighbours_are_far_apart_or_that_is_not_symmetric_has_no_pairs() -> None:
+    with pytest.raises(ValueError, match="symmetric"):
+        pair_quantiles(np.int16(3) * (gaussian_table() // np.int16(2)))
+    with pytest.raises(ValueError, match="symmetric"):
+        pair_quantiles(gaussian_table() + np.int16(1))
 
 
 @pytest.mark.parametrize("sigma", [1.0, 5.0, 15.0, 25.0])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from augmentation_worker.transforms.cpu import kernels, noise_kernels
+from augmentation_worker.transforms.cpu import kernels
 from augmentation_worker.transforms.cpu.kernel_target import KERNEL_TARGETS, kernel_target
 from augmentation_worker.transforms.cpu.step_table import look_up_all, step_table
 from augmentation_worker.transforms.cpu.vector_lookup import has_vector_lookup, look_up_steps
@@ -40,14 +40,10 @@ def changed() -> dict[str, NDArray[np.uint8]]:
     frames = values(64 * 9 + 5)
     looked_up = np.empty_like(frames)
     kernels.look_up(frames, looked_up, TABLES, NO_PAIRS)
-    rows = frames.reshape(2, -1)
     made = {"look_up": looked_up}
     for kind, strength in (("gaussian", 9.0), ("shot", 0.5)):
         noise = Noise(kind, (strength, strength), (strength, strength), random=KeyedRandom(0, "top", 0, 0, "noise"))
-        params = noise.make_params([])
-        made[kind] = np.empty_like(rows)
-        tables = params["table"], params["steps"], params["strength"]
-        noise_kernels.add_noise(rows, made[kind], np.uint32(1), np.uint32(2), 3, *tables)
+        made[kind] = np.asarray(noise.apply(frames[:, :, None], {**noise.make_params([]), "first_frame": 3}))
     return made
 
 

@@ -57,13 +57,13 @@ def _weigh_rows(
         def sum_from(row: "_Row", x: Any) -> None:
             def pair(neighbour: Any) -> list[Any]:
                 places = (builder.add(value_at(builder, rows, neighbour), x) for rows in (ups, downs))
-                return [builder.add(*(row.load(pixels, place) for place in places))]
+                return row.add(*(row.load(pixels, place) for place in places))
 
             own = row.load(pixels, builder.add(value_at(builder, ups, intp(0)), x))
-            (total,) = row.sum([own], pair, intp(1), length_of(builder, parts), parts)
+            totals = row.sum(own, pair, length_of(builder, parts), parts)
             place = builder.add(begin, x)
-            row.store(builder.lshr(total, row.all(8)), upper, place)
-            row.store(total, lower, place)
+            row.store([builder.lshr(total, row.all(8)) for total in totals], upper, place)
+            row.store([builder.and_(total, row.all(0xFF)) for total in totals], lower, place)
 
         _for_row(builder, width, sum_from)
         _repeat_ends(builder, upper, intp(0), begin, width)
@@ -87,13 +87,15 @@ def _weigh_columns(_context: Any, high: Any, low: Any, weights: Any, margin: Any
 
             def pairs(neighbour: Any) -> list[Any]:
                 places = builder.sub(middle, neighbour), builder.add(middle, neighbour)
-                return [builder.add(*(row.load(sums, place) for place in places)) for sums in (upper, lower)]
+                of_high, of_low = (row.add(*(row.load(sums, place) for place in places)) for sums in (upper, lower))
+                return [*of_high, *of_low]
 
-            own = [row.load(sums, middle) for sums in (upper, lower)]
-            of_high, of_low = row.sum(own, pairs, intp(1), length_of(builder, parts), parts)
+            own = [*row.load(upper, middle), *row.load(lower, middle)]
+            totals = row.sum(own, pairs, length_of(builder, parts), parts)
             # The sum is 256 times the one and once the other. All fit 16 bits, as the weights sum to 256.
-            total = builder.add(builder.add(of_high, builder.lshr(of_low, row.all(8))), row.all(1 << 7))
-            row.store(builder.lshr(total, row.all(8)), target, builder.add(start, x))
+            totals = row.add(totals[:2], [builder.lshr(of_low, row.all(8)) for of_low in totals[2:]])
+            rounded = [builder.lshr(builder.add(total, row.all(1 << 7)), row.all(8)) for total in totals]
+            row.store(rounded, target, builder.add(start, x))
 
         _for_row(builder, width, sum_from)
 
@@ -116,13 +118,17 @@ def _average(_context: Any, plane: Any, rows: Any, factor: Any, shift: Any, resu
 
         def average_from(row: "_Row", x: Any) -> None:
             def source(index: Any) -> list[Any]:
-                return [row.load(pixels, builder.add(value_at(builder, places, index), x))]
+                return row.load(pixels, builder.add(value_at(builder, places, index), x))
 
-            (total,) = row.sum([row.splat(half)], source, intp(0), count)
-            wide = ir.VectorType(_DOUBLE, row.lanes)
-            product = builder.mul(builder.zext(total, wide), builder.zext(row.splat(times), wide))
-            high = builder.trunc(builder.lshr(product, constant(wide, 16)), total.type)
-            row.store(builder.lshr(high, row.splat(bits)), target, builder.add(start, x))
+            def divide(total: Any) -> Any:
+                wide = ir.VectorType(_DOUBLE, total.type.count)
+                rounded = builder.add(total, row.splat(half))
+                product = builder.mul(builder.zext(rounded, wide), builder.zext(row.splat(times), wide))
+                high = builder.trunc(builder.lshr(product, constant(wide, 16)), total.type)
+                return builder.lshr(high, row.splat(bits))
+
+            totals = row.sum(source(intp(0)), source, count)
+            row.store([divide(total) for total in totals], target, builder.add(start, x))
 
         _for_row(builder, length, average_from)
 
@@ -137,7 +143,8 @@ def _copy_with_margins(_context: Any, plane: Any, row: Any, width: Any, padded: 
         middle = builder.add(place, edge)
 
         def copy_from(row: "_Row", x: Any) -> None:
-            row.store(row.load(pixels, builder.add(start, x)), target, builder.add(middle, x))
+            copied = load(builder, ir.VectorType(_BYTE, row.pixels), pixels, builder.add(start, x))
+            store(builder, copied, target, builder.add(middle, x))
 
         _for_row(builder, length, copy_from)
         _repeat_ends(builder, target, place, edge, length)
@@ -165,42 +172,57 @@ def _repeat_ends(builder: Any, array: Any, begin: Any, margin: Any, width: Any) 
 
 
 class _Row:
-    """A vector of a row's pixels, words in registers and bytes in memory.
+    """Pixels of a row, bytes in memory and words in registers: vectors of the first and of the second of every two.
+
+    Of both, as they lie in memory, one shift makes the second. The sum of both is the first ones' with 256 times the
+    second ones', which is taken away in the end: no sum of either exceeds 16 bits, and what is above is of no account.
 
     Attributes:
-        lanes: how many.
+        pixels: how many; a power of two.
     """
 
-    def __init__(self, builder: Any, lanes: int) -> None:
+    def __init__(self, builder: Any, pixels: int) -> None:
         self._builder = builder
-        self.lanes = lanes
+        self.pixels = pixels
+        self._words = max(1, pixels // 2)
 
-    def load(self, array: Any, place: Any) -> Any:
-        """The pixels from a place on, as words."""
-        pixels = load(self._builder, ir.VectorType(_BYTE, self.lanes), array, place)
-        return self._builder.zext(pixels, ir.VectorType(_WORD, self.lanes))
+    def load(self, array: Any, place: Any) -> list[Any]:
+        """From a place on: both of every two pixels as one word, and the second one."""
+        kind = ir.VectorType(_WORD, self._words)
+        if self.pixels == 1:
+            both = self._builder.zext(load(self._builder, ir.VectorType(_BYTE, 1), array, place), kind)
+        else:
+            both = load(self._builder, kind, array, place)
+        return [both, self._builder.lshr(both, self.all(8))]
 
-    def store(self, vector: Any, array: Any, place: Any) -> None:
-        """Write the lower bytes of words from a place on."""
-        store(self._builder, self._builder.trunc(vector, ir.VectorType(_BYTE, self.lanes)), array, place)
+    def store(self, values: Sequence[Any], array: Any, place: Any) -> None:
+        """Write the first and the second of every two pixels, up to 255, from a place on."""
+        first, second = values
+        both = self._builder.or_(first, self._builder.shl(second, self.all(8)))
+        if self.pixels == 1:
+            both = self._builder.trunc(both, ir.VectorType(_BYTE, 1))
+        store(self._builder, both, array, place)
 
     def all(self, word: int) -> Any:
         """The word in every lane."""
-        return constant(ir.VectorType(_WORD, self.lanes), word)
+        return constant(ir.VectorType(_WORD, self._words), word)
 
     def splat(self, value: Any) -> Any:
         """A value in every lane."""
-        return splat(self._builder, value, self.lanes)
+        return splat(self._builder, value, self._words)
+
+    def add(self, first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
+        """The sums of two of each."""
+        return [self._builder.add(*each) for each in zip(first, second, strict=True)]
 
     def sum(
-        self,
-        own: Sequence[Any],
-        neighbours: Callable[[Any], Sequence[Any]],
-        first: Any,
-        count: Any,
-        weights: Any = None,
+        self, own: Sequence[Any], neighbours: Callable[[Any], Sequence[Any]], count: Any, weights: Any = None
     ) -> list[Any]:
-        """Sums of the pixels' own values and those of the neighbours from the first to count, by their weights."""
+        """Sums of what was loaded of the pixels themselves and of neighbours, from 1 on, by their weights.
+
+        own: pairs as of `load`, and so are those of a neighbour. count: of the neighbours, and the pixels themselves.
+        Returns such pairs, now of the first and the second.
+        """
         builder = self._builder
 
         def weigh(values: Sequence[Any], neighbour: Any) -> Sequence[Any]:
@@ -212,10 +234,13 @@ class _Row:
         sums = [cgutils.alloca_once(builder, value.type) for value in own]  # type: ignore[no-untyped-call]
         for place, value in zip(sums, weigh(own, intp(0)), strict=True):
             builder.store(value, place)
-        with cgutils.for_range_slice(builder, first, count, intp(1)) as (neighbour, _):
+        with cgutils.for_range_slice(builder, intp(1), count, intp(1)) as (neighbour, _):
             for place, value in zip(sums, weigh(neighbours(neighbour), neighbour), strict=True):
                 builder.store(builder.add(builder.load(place), value), place)
-        return [builder.load(place) for place in sums]
+        totals = [builder.load(place) for place in sums]
+        for index in range(0, len(totals), 2):
+            totals[index] = builder.sub(totals[index], builder.shl(totals[index + 1], self.all(8)))
+        return totals
 
 
 @_compiled
@@ -228,16 +253,19 @@ def _margin(reach):
 def average_along(frames, result, rows, columns):
     """The mean of the pixels at the offsets (rows, columns) [taps] int64, the border repeated; frames [N, C, H, W].
 
-    The number of taps is odd, 127 at most.
+    The number of taps is odd, 127 at most. Of a plane so many rows are held, with their margins, as taps reach.
     """
     count, channels, height, width = frames.shape
     taps = len(rows)
-    reach = 0
-    for column in columns:
-        reach = max(reach, abs(column))
+    reach, reach_down = 0, 0
+    for tap in range(taps):
+        reach, reach_down = max(reach, abs(columns[tap])), max(reach_down, abs(rows[tap]))
     margin = _margin(reach)
     stride = width + 2 * margin
-    padded, places = np.empty(height * stride, np.uint8), np.empty(taps, np.int64)
+    held = 1
+    while held < 2 * reach_down + 1:
+        held *= 2
+    padded, places = np.empty(held * stride, np.uint8), np.empty(taps, np.int64)
     # T. Granlund, P. Montgomery: "Division by invariant integers using multiplication", PLDI 1994, theorem 4.2.
     shift = 0
     while 2 << shift <= taps:
@@ -246,11 +274,14 @@ def average_along(frames, result, rows, columns):
     for index in range(count):
         for channel in range(channels):
             plane, target = frames[index, channel].reshape(-1), result[index, channel].reshape(-1)
+            copied = 0
             for y in range(height):
-                _copy_with_margins(plane, y * width, width, padded, y * stride, margin)
-            for y in range(height):
+                while copied < min(y + reach_down + 1, height):
+                    _copy_with_margins(plane, copied * width, width, padded, (copied & (held - 1)) * stride, margin)
+                    copied += 1
                 for tap in range(taps):
-                    places[tap] = min(max(y + rows[tap], 0), height - 1) * stride + margin + columns[tap]
+                    row = min(max(y + rows[tap], 0), height - 1) & (held - 1)
+                    places[tap] = row * stride + margin + columns[tap]
                 _average(padded, places, factor, np.uint16(shift), target, y * width, width)
 
 

@@ -16,8 +16,9 @@ from augmentation_worker.transforms.cpu.kernels import (
     PHILOX_WEYL,
     VALUES_PER_BLOCK,
 )
+from augmentation_worker.transforms.cpu.quantile_pairs import PAIRED_FROM
 from augmentation_worker.transforms.cpu.vector_instructions import code_generator, constant, intp, splat, store
-from augmentation_worker.transforms.cpu.vector_lookup import has_vector_lookup, look_up_steps, look_up_words
+from augmentation_worker.transforms.cpu.vector_lookup import add_shot_noise_to_halves, has_vector_lookup, look_up_steps
 
 _M0, _M1 = (np.uint64(value) for value in PHILOX_MULTIPLIERS)
 _W0, _W1 = (np.uint32(value) for value in PHILOX_WEYL)
@@ -32,14 +33,14 @@ _compiled = kernel_compiler()
 def _philox_vectors(_context: Any, key0: Any, key1: Any, frame: Any, start: Any, count: Any, words: Any) -> Any:
     """What `philox_words` does, of as many blocks as whole vectors have. Returns how many these are.
 
-    64 blocks at a time, as a block's rounds wait for each other; LLVM takes 16 of a loop. Where there are not AVX-512's
+    32 blocks at a time, as a block's rounds wait for each other; LLVM takes 16 of a loop. Where there are not AVX-512's
     32 registers of 512 bits it knows better: none.
     """
 
     def generate(builder: Any, key_low: Any, key_high: Any, number: Any, begin: Any, wanted: Any, made: Any) -> Any:
         if not has_vector_lookup():
             return intp(0)
-        lanes = 64
+        lanes = 32
         quads, doubles = (ir.VectorType(kind, lanes) for kind in (_QUAD, _DOUBLE))
         stride = builder.extract_value(made.shape, 1)
 
@@ -118,15 +119,78 @@ def _part(values, part, blocks, start, held):
 
 
 @_compiled
-def _add_scaled(source, target, normals, strength, strengths, blocks, start, held):
-    for part in range(VALUES_PER_BLOCK):
-        values, normal = _part(source, part, blocks, start, held), normals[part]
-        changed = _part(target, part, blocks, start, held)
-        for j in range(look_up_words(values, strengths, strength), len(values)):
-            strengths[j] = strength[values[j]]
-        for j in range(len(values)):
-            noisy = np.int16(np.int16(values[j]) + multiply_rounded(strengths[j], np.int16(normal[j])))
-            changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
+def _two_parts(values, row, blocks, start, held):
+    """Those that the lower and the upper halves of a row of words are for."""
+    return _part(values, 2 * row, blocks, start, held), _part(values, 2 * row + 1, blocks, start, held)
+
+
+@_compiled
+def _find_pairs(numbers, pairs, entries):
+    """Entries [n] uint16 of the pairs of numbers [n] uint16, as of `quantile_pairs`."""
+    for j in range(len(numbers)):
+        distance = np.uint16(numbers[j] ^ np.uint16(np.int16(numbers[j]) >> np.int16(15)))
+        entries[j] = min(distance, np.uint16(np.uint16(distance >> np.uint16(1)) + np.uint16(PAIRED_FROM // 2)))
+    for j in range(len(numbers)):
+        entries[j] = pairs[entries[j]]
+
+
+@_compiled
+def _to_quantiles(numbers, entries):
+    """Quantiles of numbers [n] uint16, int16, in place of their entries [n] uint16."""
+    quantiles = entries.view(np.int16)
+    for j in range(len(numbers)):
+        entry, is_upper = entries[j], np.int16(np.int16(numbers[j]) >> np.int16(15))  # -1 or 0
+        is_nearer = np.uint16(~(numbers[j] ^ np.uint16(is_upper)))
+        magnitude = np.int16(np.uint16(entry >> np.uint16(1)) + np.uint16(np.uint16(entry & is_nearer) & np.uint16(1)))
+        is_lower = np.int16(~is_upper)
+        quantiles[j] = np.int16(np.int16(magnitude ^ is_lower) - is_lower)
+
+
+@_compiled
+def look_up_quantiles(numbers, pairs, entries):
+    """Entries [n] uint16 become the quantiles of numbers [n] uint16 by the table of `quantile_pairs`, as int16."""
+    _find_pairs(numbers, pairs, entries)
+    _to_quantiles(numbers, entries)
+
+
+@_compiled
+def _add_products(values, changed, quantiles, shift, strength, strengths):
+    """Add to values [n] uint8 their strength times quantiles [n] uint32, the 16 bits from `shift` on."""
+    for j in range(len(values)):
+        strengths[j] = strength[values[j]]
+    for j in range(len(values)):
+        noise = multiply_rounded(strengths[j], np.int16(quantiles[j] >> shift))
+        noisy = np.int16(np.int16(values[j]) + noise)
+        changed[j] = np.uint8(min(max(noisy, np.int16(0)), np.int16(255)))
+
+
+@_compiled
+def add_shot_noise(frames, result, key0, key1, first_frame, pairs, strength):
+    """Add shot noise to frames [N, values] uint8.
+
+    pairs: the table of `quantile_pairs`. strength [256] int16: what quantiles are multiplied by, by value.
+    """
+    count, size = frames.shape
+    blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
+    words, entries = np.empty((4, _BLOCKS), np.uint32), np.empty(2 * _BLOCKS, np.uint16)
+    strengths = np.empty(_BLOCKS, np.int16)
+    for index in range(count):
+        source, target = frames[index], result[index]
+        for start in range(0, blocks, _BLOCKS):
+            held = min(_BLOCKS, blocks - start)
+            philox_words(key0, key1, np.uint32(first_frame + index), start, held, words)
+            for row in range(4):
+                numbers, drawn = words[row, :held].view(np.uint16), entries[: 2 * held]
+                _find_pairs(numbers, pairs, drawn)
+                low, high = _two_parts(source, row, blocks, start, held)
+                low_target, high_target = _two_parts(target, row, blocks, start, held)
+                done = add_shot_noise_to_halves(high, low, high_target, low_target, numbers, drawn, strength)
+                if done == len(low):
+                    continue
+                _to_quantiles(numbers[2 * done :], drawn[2 * done :])
+                quantiles = drawn[2 * done :].view(np.uint32)
+                _add_products(low[done:], low_target[done:], quantiles, np.uint32(0), strength, strengths)
+                _add_products(high[done:], high_target[done:], quantiles, np.uint32(16), strength, strengths)
 
 
 @_compiled
@@ -151,27 +215,23 @@ def _add_bytes(source, target, normals, blocks, start, held):
 
 
 @_compiled
-def add_noise(frames, result, key0, key1, first_frame, table, steps, strength):
+def add_noise(frames, result, key0, key1, first_frame, table, steps):
     """Add noise to frames [N, values] uint8.
 
-    table [65536] int8 or int16: the noise itself of each 16-bit random number, where strength is empty; else its
-    normal quantile, to be multiplied by strength [256] int16 of the value. A table of bytes is looked up faster, and
-    by vectors faster again if there is a step table of it; else steps is empty. Short loops of one kind each: what can
-    be, is done by vector instructions.
+    table [65536] int8 or int16: the noise of each 16-bit random number. A table of bytes is looked up faster, and by
+    vectors faster again if there is a step table of it; else steps is empty. Short loops of one kind each: what can be,
+    is done by vector instructions.
     """
     count, size = frames.shape
     blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
     words, normals = np.empty((4, _BLOCKS), np.uint32), np.empty((VALUES_PER_BLOCK, _BLOCKS), table.dtype)
-    strengths = np.empty(_BLOCKS, np.int16)
     for index in range(count):
         source, target = frames[index], result[index]
         for start in range(0, blocks, _BLOCKS):
             held = min(_BLOCKS, blocks - start)
             philox_words(key0, key1, np.uint32(first_frame + index), start, held, words)
             _look_up_normals(words, table, steps, normals)
-            if len(strength):
-                _add_scaled(source, target, normals, strength, strengths, blocks, start, held)
-            elif table.itemsize == 1:
+            if table.itemsize == 1:
                 _add_bytes(source, target, normals, blocks, start, held)
             else:
                 _add(source, target, normals, blocks, start, held)

@@ -29,6 +29,7 @@ _LANES = 32
 _BYTES = ir.VectorType(ir.IntType(8), _LANES)
 _WORDS = ir.VectorType(ir.IntType(16), _LANES)
 _PAIRS = ir.VectorType(ir.IntType(32), _LANES // 2)
+_DOUBLES = ir.VectorType(ir.IntType(32), _LANES)
 _HALF_BYTES = ir.VectorType(ir.IntType(8), _LANES // 2)
 _PERMUTE = "llvm.x86.avx512.vpermi2var.hi.512"
 """Looks up the lower six bits of 32 indices in two vectors of 32 words: Intel's VPERMI2W, of AVX512BW."""
@@ -63,20 +64,42 @@ def look_up_bytes(_context: Any, source: Any, target: Any, table: Any) -> Any:
 
 
 @intrinsic
-def look_up_words(_context: Any, source: Any, target: Any, table: Any) -> Any:
-    """Fill target [n] with the entries of table [256], both 16 bits wide, for source [n] uint8."""
+def add_shot_noise_to_halves(
+    _context: Any, high: Any, low: Any, high_target: Any, low_target: Any, numbers: Any, entries: Any, strength: Any
+) -> Any:
+    """Add shot noise to values low and high [n] uint8, that of numbers [2 n] uint16 in turns, into the targets.
 
-    def generate(vectors: "_Vectors", read: Any, write: Any, entries: Any) -> Any:
+    entries: uint16 [2 n], those of `quantile_pairs` for the numbers. strength: int16 [256], by value. The noise is the
+    product of quantile and strength / 2**20, rounded half up.
+    """
+
+    def generate(
+        vectors: "_Vectors", upper: Any, lower: Any, upper_target: Any, lower_target: Any, *tables: Any
+    ) -> None:
         builder = vectors.builder
-        eighths = [load(builder, _WORDS, entries, intp(begin)) for begin in range(0, 256, _LANES)]
-        with whole_vectors(builder, read, _LANES) as place:
-            values = builder.zext(load(builder, _BYTES, read, place), _WORDS)
-            quarters = [vectors.permute(eighths[eighth : eighth + 2], values) for eighth in (0, 2, 4, 6)]
-            is_odd, is_upper = vectors.has_bit(values, 6), vectors.has_bit(values, 7)
-            halves = [builder.select(is_odd, quarters[half + 1], quarters[half]) for half in (0, 2)]
-            store(builder, builder.select(is_upper, halves[1], halves[0]), write, place)
+        drawn, pairs, strengths = tables
+        eighths = [load(builder, _WORDS, strengths, intp(begin)) for begin in range(0, 256, _LANES)]
+        with whole_vectors(builder, upper, _LANES) as place:
+            begin = builder.shl(place, intp(1))
+            quantiles = []
+            for at in (begin, builder.add(begin, intp(_LANES))):
+                number, entry = load(builder, _WORDS, drawn, at), load(builder, _WORDS, pairs, at)
+                is_upper = builder.ashr(number, constant(_WORDS, 15))
+                is_nearer = builder.xor(builder.xor(number, is_upper), constant(_WORDS, 1))
+                magnitude = builder.add(vectors.right(entry, 1), vectors.mask(builder.and_(entry, is_nearer), 1))
+                is_lower = builder.not_(is_upper)
+                quantiles.append(builder.sub(builder.xor(magnitude, is_lower), is_lower))
+            for values, target, first in ((lower, lower_target, 0), (upper, upper_target, 1)):
+                lanes = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), list(range(first, 2 * _LANES, 2)))
+                quantile = builder.shuffle_vector(*quantiles, lanes)
+                value = builder.zext(load(builder, _BYTES, values, place), _WORDS)
+                product = vectors.multiply_high(vectors.look_up(eighths, value), quantile)
+                noise = builder.ashr(builder.add(product, constant(_WORDS, 1 << 3)), constant(_WORDS, 4))
+                noisy = vectors.limit(builder.add(value, noise), 0, 255)
+                store(builder, builder.trunc(noisy, _BYTES), target, place)
 
-    return types.intp(source, target, table), _generator(generate, _LANES)
+    arguments = high, low, high_target, low_target, numbers, entries, strength
+    return types.intp(*arguments), _generator(generate, _LANES)
 
 
 @intrinsic
@@ -130,6 +153,25 @@ class _Vectors:
         kind = ir.FunctionType(_WORDS, [_WORDS] * 3)
         function = cgutils.get_or_insert_function(self.builder.module, kind, _PERMUTE)  # type: ignore[no-untyped-call]
         return self.builder.call(function, [table[0], index, table[1]])
+
+    def look_up(self, eighths: Sequence[Any], index: Any) -> Any:
+        """The words of a table of eight vectors that the lower eight bits of each lane of the index choose."""
+        select = self.builder.select
+        quarters = [self.permute(eighths[eighth : eighth + 2], index) for eighth in (0, 2, 4, 6)]
+        is_odd, is_upper = self.has_bit(index, 6), self.has_bit(index, 7)
+        halves = [select(is_odd, quarters[half + 1], quarters[half]) for half in (0, 2)]
+        return select(is_upper, halves[1], halves[0])
+
+    def multiply_high(self, first: Any, second: Any) -> Any:
+        """The upper 16 bits of the products of signed words."""
+        product = self.builder.mul(*(self.builder.sext(each, _DOUBLES) for each in (first, second)))
+        return self.builder.trunc(self.builder.ashr(product, constant(_DOUBLES, 16)), _WORDS)
+
+    def limit(self, vector: Any, least: int, greatest: int) -> Any:
+        """Signed words, or the limit that they exceed."""
+        for limit, is_beyond in ((constant(_WORDS, least), "<"), (constant(_WORDS, greatest), ">")):
+            vector = self.builder.select(self.builder.icmp_signed(is_beyond, vector, limit), limit, vector)
+        return vector
 
     def has_bit(self, vector: Any, bit: int) -> Any:
         """Whether each lane has a bit."""
