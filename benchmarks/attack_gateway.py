@@ -169,14 +169,14 @@ class Attacked:
             "/healthz",
             "/v1/augmentation?limit=10",
         )
-        kept = httpx.Client(base_url=self.gateway.url, headers=headers, timeout=5, trust_env=False)
+        kept = httpx.Client(base_url=self.gateway.url, headers=headers, timeout=30, trust_env=False)
         number = 0
         while (not over() or number < 8) and time.monotonic() < until:
             path, number = paths[number % len(paths)], number + 1
             began = time.perf_counter()
             try:
                 if number % len(paths) == 2:
-                    answer = httpx.get(f"{self.gateway.url}{path}", headers=headers, timeout=5, trust_env=False)
+                    answer = httpx.get(f"{self.gateway.url}{path}", headers=headers, timeout=30, trust_env=False)
                 else:
                     answer = kept.get(path)
                 if answer.status_code != 200:

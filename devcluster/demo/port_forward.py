@@ -15,7 +15,7 @@ import httpx
 from devcluster.demo.kubectl import Kubectl
 from devcluster.errors import DevclusterError
 
-_TIMEOUT_SECONDS = 20.0
+_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

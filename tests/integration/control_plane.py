@@ -26,7 +26,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CRDS = CHECKOUT / "deploy" / "crds"
 USERS = ("admin", "gateway", "operator", "worker")
 """Who can log in. admin may do everything, the others what RBAC lets them: nothing until a test grants it."""
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 TAIL_LINES = 20
 
 
@@ -73,7 +73,7 @@ class ControlPlane:
         )
         self.start_api_server()
         self.kubectl("apply", "--server-side", "-f", str(CRDS))
-        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+        self.kubectl("wait", "--for=condition=Established", "--timeout=50s", "crd", "--all")
 
     def stop(self) -> None:
         """Stop everything. The API server before etcd: one whose etcd is gone hangs for a minute, holding its port."""

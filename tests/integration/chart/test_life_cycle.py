@@ -112,7 +112,7 @@ def as_user(cluster: Cluster, method: str, path: str, user: str, body: Json | No
         statuses.append(answer.status_code)
         return answer.status_code != 429
 
-    until(answered, lambda: statuses, seconds=20)
+    until(answered, lambda: statuses)
     return statuses[-1]
 
 
@@ -120,7 +120,9 @@ def test_users_have_the_rights_of_their_role_in_the_namespace(administrator: Clu
     jobs = "/apis/augmentation.dev/v1alpha1/namespaces/robots-a/augmentationjobs"
     for user, role in (("viewer", "view"), ("editor", "edit"), ("owner", "admin")):
         plane.kubectl("create", "rolebinding", user, f"--clusterrole={role}", f"--user={user}", "--namespace=robots-a")
-        plane.kubectl("wait", f"clusterrole/{role}", "--for=jsonpath={.rules[0].verbs}", "--timeout=30s")
+        plane.kubectl("wait", f"clusterrole/{role}", "--for=jsonpath={.rules[0].verbs}", "--timeout=50s")
+        # Roles are followed by the API server, a moment behind.
+        until(lambda user=user: as_user(administrator, "GET", jobs, user) == 200, lambda: "no right")  # type: ignore[misc]
     job = {
         "apiVersion": "augmentation.dev/v1alpha1",
         "kind": "AugmentationJob",

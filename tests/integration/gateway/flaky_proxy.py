@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class FlakyProxy:
@@ -11,16 +11,17 @@ class FlakyProxy:
 
     Args:
         port_behind: the other port.
-        port: where to listen; 0: anywhere.
+        bound: a socket with the address where to listen; None: anywhere.
 
     Attributes:
         port: where it listens.
         cuts: number of broken connections.
     """
 
-    def __init__(self, port_behind: int, port: int = 0) -> None:
+    def __init__(self, port_behind: int, bound: socket.socket | None = None) -> None:
         self._behind = port_behind
-        self._listening = socket.create_server(("127.0.0.1", port))
+        self._listening = bound or socket.create_server(("127.0.0.1", 0))
+        self._listening.listen()
         self.port: int = self._listening.getsockname()[1]
         self.cuts = 0
         self._open: set[socket.socket] = set()
@@ -65,13 +66,19 @@ def _pass_on(source: socket.socket, sink: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def cut_every(proxy: FlakyProxy, seconds: float) -> Iterator[None]:
-    """Break all connections periodically while the block runs."""
+def cut_every(proxy: FlakyProxy, seconds: float, done: Callable[[], int]) -> Iterator[None]:
+    """Break all connections periodically while the block runs, if since the last time more was `done`.
+
+    On a machine that takes longer for a request than from one cut to the next, none would ever succeed.
+    """
     over = threading.Event()
 
     def cut() -> None:
+        before = -1
         while not over.wait(seconds):
-            proxy.cut()
+            if (now := done()) > before:
+                before = now
+                proxy.cut()
 
     cutting = threading.Thread(target=cut)
     cutting.start()

@@ -11,12 +11,14 @@ from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import PROJECT_ID
 
 JOBS = "/v1/augmentation"
+REVOKED_SECONDS = 60.0
+"""Within which a revoked key ends what it opened: a few seconds, on a machine that may be busy."""
 BODY = {"project_id": PROJECT_ID, "dataset_id": "lerobot/pusht"}
 
 Value = TypeVar("Value")
 
 
-def eventually(look: Callable[[], Value], seconds: float = 20) -> Value:
+def eventually(look: Callable[[], Value], seconds: float = 60.0) -> Value:
     """Wait for a true value of `look` and return it."""
     deadline = time.monotonic() + seconds
     while not (value := look()):

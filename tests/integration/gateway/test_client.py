@@ -53,12 +53,14 @@ def test_key_that_reaches_its_rate_waits_as_long_as_the_gateway_asks(gateway: Ga
 
 
 def test_client_waits_for_a_gateway_that_is_not_reachable_yet(gateway: GatewayProcess) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with Client(f"http://127.0.0.1:{port}", gateway.keys["full"]) as client, ThreadPoolExecutor(1) as pool:
+    # Bound, so that nobody else gets the port, and not listening, so that connections are refused.
+    address = socket.socket()
+    address.bind(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{address.getsockname()[1]}"
+    with Client(url, gateway.keys["full"]) as client, ThreadPoolExecutor(1) as pool:
         submitted = pool.submit(client.submit, **BODY)
         time.sleep(0.2)
-        proxy = FlakyProxy(int(gateway.url.rsplit(":", 1)[1]), port)
+        proxy = FlakyProxy(int(gateway.url.rsplit(":", 1)[1]), address)
         try:
             job_id = submitted.result().job_id
             proxy.cut()

@@ -40,9 +40,9 @@ def cut_off(granted: ControlPlane, proxy: FlakyProxy, tmp_path: Path) -> Iterato
 def test_no_job_is_lost_or_created_twice(cut_off: GatewayProcess, proxy: FlakyProxy, granted: ControlPlane) -> None:
     job_ids: list[str] = []
     with Client(cut_off.url, cut_off.keys["full"]) as client:
-        with cut_every(proxy, 1.0):
+        with cut_every(proxy, 1.0, lambda: len(job_ids)):
             until = time.monotonic() + SECONDS
-            while time.monotonic() < until:
+            while time.monotonic() < until or proxy.cuts <= SECONDS / 2:
                 job_id = str(client.submit(name="cut off", **BODY).job_id)
                 job_ids.append(job_id)
                 # Created by this replica, so readable at once, whatever the state of the watch.

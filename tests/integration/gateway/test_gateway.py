@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 import time
+from itertools import count
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from augmentation_gateway.__main__ import main
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import OTHER_PROJECT, PROJECT_ID, GatewayProcess
-from tests.integration.gateway.jobs import BODY, JOBS, create, eventually, object_of, set_status
+from tests.integration.gateway.jobs import BODY, JOBS, REVOKED_SECONDS, create, eventually, object_of, set_status
 
 EVERYTHING = {
     **BODY,
@@ -194,8 +195,8 @@ def test_revoked_key_ends_its_stream_of_busy_job(
     busy = threading.Event()
 
     def work() -> None:
-        for percent in range(100):
-            set_status(granted, name, {"state": "running", "progress": {"percent": percent}})
+        for number in count():
+            set_status(granted, name, {"state": "running", "progress": {"percent": number % 100}})
             if busy.wait(0.2):
                 return
 
@@ -210,8 +211,11 @@ def test_revoked_key_ends_its_stream_of_busy_job(
                 gateway.revoke_key("listener")
                 revoked = time.monotonic()
                 # The end of the stream, and a clean one: a broken connection would raise.
-                assert list(lines)
-            assert time.monotonic() - revoked < 15  # the work on the job goes on for longer
+                received = []
+                for line in lines:
+                    received.append(line)
+                    assert time.monotonic() - revoked < REVOKED_SECONDS
+                assert received
             assert client.get(JOBS).status_code == 401
     finally:
         busy.set()
@@ -227,7 +231,7 @@ def test_deleted_keys_file_revokes_all_and_invalid_one_keeps_previous(
         assert eventually(lambda: gateway.metric("augmentation_gateway_keys_broken") == 1)
         assert http.get(JOBS).status_code == 200
         gateway.keys_file.unlink()
-        assert eventually(lambda: http.get(JOBS).status_code == 401, seconds=5)
+        assert eventually(lambda: http.get(JOBS).status_code == 401)
     finally:
         gateway.keys_file.write_bytes(whole)
         assert eventually(lambda: http.get(JOBS).status_code == 200)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -13,10 +14,7 @@ import pytest
 
 from tests.integration.control_plane import ControlPlane
 from tests.integration.gateway.conftest import KEYS_SECRET, GatewayProcess
-from tests.integration.gateway.jobs import JOBS, create, eventually, object_of, set_status
-
-SECONDS = 15
-"""Within which a revoked key ends what it opened, on a machine that may be busy: work on the job goes on for longer."""
+from tests.integration.gateway.jobs import JOBS, REVOKED_SECONDS, create, eventually, object_of, set_status
 
 
 class SecretGateway(GatewayProcess):
@@ -64,14 +62,14 @@ def test_deleted_secret_is_401_within_seconds_and_new_one_takes_effect(
 ) -> None:
     assert gateway.answer() == 200
     granted.kubectl("delete", "secret", KEYS_SECRET, "-n", "robots")
-    assert eventually(lambda: gateway.answer() == 401, seconds=SECONDS)
+    assert eventually(lambda: gateway.answer() == 401, seconds=REVOKED_SECONDS)
     gateway.publish()
-    assert eventually(lambda: gateway.answer() == 200, seconds=SECONDS)
+    assert eventually(lambda: gateway.answer() == 200, seconds=REVOKED_SECONDS)
 
 
 def test_invalid_secret_leaves_keys_in_force(gateway: SecretGateway) -> None:
     gateway.publish_bytes(b"{")
-    assert eventually(lambda: "cannot be read" in gateway.log, seconds=SECONDS)
+    assert eventually(lambda: "cannot be read" in gateway.log, seconds=REVOKED_SECONDS)
     assert gateway.answer() == 200
 
 
@@ -92,14 +90,18 @@ def test_expired_key_ends_its_stream_and_is_401(gateway: SecretGateway) -> None:
         job_id = create(http)
     gateway.create_key("short", "--namespace", "robots", "--expires", "1m")
     document = json.loads(gateway.keys_file.read_text())
-    end = datetime.now(UTC) + timedelta(seconds=8)
-    document["keys"][-1]["expires_at"] = end.isoformat()
-    gateway.publish_bytes(json.dumps(document).encode())
-    assert eventually(lambda: gateway.answer("short") == 200, seconds=7)
     with gateway.client("short") as client:
-        with client.stream("GET", f"{JOBS}/{job_id}/events") as stream:
-            list(stream.iter_lines())
-        assert end <= datetime.now(UTC) < end + timedelta(seconds=SECONDS)
+        for seconds in (8, 30, 90):
+            end = datetime.now(UTC) + timedelta(seconds=seconds)
+            document["keys"][-1]["expires_at"] = end.isoformat()
+            gateway.publish_bytes(json.dumps(document).encode())
+            eventually(lambda end=end: gateway.answer("short") == 200 or datetime.now(UTC) > end, seconds)  # type: ignore[misc]
+            with client.stream("GET", f"{JOBS}/{job_id}/events") as stream:
+                list(stream.iter_lines())
+            if stream.status_code == 200:
+                break  # else this machine is so busy that the key had expired before
+        assert stream.status_code == 200
+        assert end <= datetime.now(UTC) < end + timedelta(seconds=REVOKED_SECONDS)
         answer = client.get(JOBS)
         assert answer.status_code == 401
         assert "expired" in answer.json()["detail"]
@@ -116,8 +118,8 @@ def test_revoked_key_ends_its_stream_within_seconds(gateway: SecretGateway, gran
     done = threading.Event()
 
     def work() -> None:
-        for percent in range(100):
-            set_status(granted, name, {"state": "running", "progress": {"percent": percent}})
+        for number in count():
+            set_status(granted, name, {"state": "running", "progress": {"percent": number % 100}})
             if done.wait(0.2):
                 return
 
@@ -132,8 +134,8 @@ def test_revoked_key_ends_its_stream_within_seconds(gateway: SecretGateway, gran
             gateway.publish()
             revoked = time.monotonic()
             # The end of the stream, and a clean one: a broken connection would raise.
-            list(lines)
-            assert time.monotonic() - revoked < SECONDS
+            for _ in lines:
+                assert time.monotonic() - revoked < REVOKED_SECONDS
         assert gateway.answer("listener") == 401
         assert gateway.answer() == 200
     finally:

@@ -115,7 +115,7 @@ def test_operator_uses_rotated_token(plane: ControlPlane, tmp_path: Path) -> Non
         assert operator.poll() is None
     finally:
         operator.terminate()
-        operator.wait(30)
+        operator.wait(60)
 
 
 def _with(environment: dict[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -65,13 +66,20 @@ class Job:
     def pods(self, phase: str) -> list[Json]:
         """The pods of a phase that have not ended, by index."""
         found = self.cluster.items("pods", self.namespace, job_uid=self.uid, phase=phase)
-        return sorted(
-            (pod for pod in found if pod["status"].get("phase") not in ("Succeeded", "Failed")), key=_index_of
-        )
+        return sorted((pod for pod in found if not _has_ended(pod)), key=_index_of)
 
     def until(self, condition: Callable[[Self], object]) -> None:
-        """Wait until something holds of this job; fails with its status, its children and the controllers' log."""
-        until(lambda: bool(condition(self)), self._explained)
+        """Wait until something holds of this job; fails with its status, its children and the controllers' log.
+
+        What the status does not have yet, a KeyError, does not hold yet.
+        """
+
+        def holds() -> bool:
+            with suppress(KeyError):
+                return bool(condition(self))
+            return False
+
+        until(holds, self._explained)
 
     def _explained(self) -> str:
         children = {phase: child.get("status", {}) for phase, child in self.children().items()}
@@ -83,12 +91,22 @@ class Job:
 
     def await_pods(self, phase: str, count: int = 1) -> list[Json]:
         """Wait until a phase has so many pods that have not ended."""
-        self.until(lambda job: len(job.pods(phase)) == count)
-        return self.pods(phase)
+        found: list[Json] = []
+
+        def has_as_many(job: Self) -> bool:
+            found[:] = job.pods(phase)
+            return len(found) == count
+
+        self.until(has_as_many)
+        return found
 
 
 def _index_of(pod: Json) -> int:
     return int(pod["metadata"].get("annotations", {}).get("batch.kubernetes.io/job-completion-index", 0))
+
+
+def _has_ended(pod: Json) -> bool:
+    return pod["status"].get("phase") in ("Succeeded", "Failed")
 
 
 class StandInKubelet:
@@ -195,10 +213,11 @@ class StandInWorker:
         self._accounts: dict[str, Cluster] = {}
 
     def account(self, phase: str, index: int = 0) -> Cluster:
-        """The API server as the newest pod of a phase and index sees it."""
+        """The API server as the pod of a phase and index sees it that runs, or else the newest."""
         found = self._job.cluster.items("pods", self._job.namespace, job_uid=self._job.uid, phase=phase)
         of_index = [pod for pod in found if _index_of(pod) == index]
-        pod = max(of_index, key=lambda pod: (pod["metadata"]["creationTimestamp"], _name(pod)))
+        # Two pods may have been created in the same second, of which one has ended.
+        pod = max(of_index, key=lambda pod: (not _has_ended(pod), pod["metadata"]["creationTimestamp"], _name(pod)))
         name = f"{self._job.name}-{self._job.uid[:8]}-worker"
         if _name(pod) not in self._accounts:
             self._accounts[_name(pod)] = self._job.cluster.as_account(self._job.namespace, name, pod)

@@ -19,7 +19,7 @@ def test_kubectl_waits_for_an_ended_job_that_was_changed(
     job.change(ttlSecondsAfterFinished=86400)
     for condition in ("Cancelled", "Stalled"):
         plane.kubectl(
-            "wait", f"aj/{job.name}", f"--for=condition={condition}", "--timeout=10s", f"--namespace={job.namespace}"
+            "wait", f"aj/{job.name}", f"--for=condition={condition}", "--timeout=50s", f"--namespace={job.namespace}"
         )
     assert job.read()["metadata"]["generation"] == job.status["observedGeneration"] == 2
 
@@ -100,4 +100,4 @@ def test_namespace_of_a_running_job_is_deleted(
         kubelet.end_deleted_pods(job, "augment")
         return False
 
-    until(is_gone, lambda: cluster.get(f"/api/v1/namespaces/{namespace}"), seconds=30)
+    until(is_gone, lambda: cluster.get(f"/api/v1/namespaces/{namespace}"))

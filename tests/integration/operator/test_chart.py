@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.integration.operator.cluster import (
     install_chart,
     path_of,
     rendered,
+    until,
 )
 from tests.integration.operator.jobs import Job
 
@@ -52,23 +54,40 @@ def test_invalid_chart_value_is_rejected_by_name(value: str) -> None:
     assert name in done.stderr
 
 
-def test_installation_for_one_namespace_has_rights_on_jobs_in_it_only(
-    control_plane: ControlPlane, tmp_path: Path
-) -> None:
-    cluster = Cluster(control_plane)
+@pytest.fixture
+def bare_plane(tmp_path: Path) -> Iterator[ControlPlane]:
+    """A control plane of its own: the chart's policies would reject the requests of tests that come after this one."""
+    plane = ControlPlane(tmp_path / "plane")
+    plane.folder.mkdir()
+    try:
+        plane.start()
+        yield plane
+    finally:
+        plane.stop()
+
+
+def test_installation_for_one_namespace_has_rights_on_jobs_in_it_only(bare_plane: ControlPlane, tmp_path: Path) -> None:
+    cluster = Cluster(bare_plane)
     for name in ("served", "foreign"):
         cluster.post("/api/v1/namespaces", {"metadata": {"name": name}})
-    install_chart(control_plane, "watchNamespaces={served}")
+    install_chart(bare_plane, "watchNamespaces={served}")
     account = cluster.as_account(SYSTEM_NAMESPACE, "augmentation-operator")
-    assert account.may("create", "jobs", "served", group="batch")
+    # Roles are followed by the API server, a moment behind.
+    until(lambda: account.may("create", "jobs", "served", group="batch"), lambda: "the operator has no right")
     assert not account.may("create", "jobs", "foreign", group="batch")
     assert not account.may("list", "augmentationjobs", "foreign", group="augmentation.dev")
     gateway = cluster.as_account(SYSTEM_NAMESPACE, "augmentation-gateway")
-    assert gateway.may("create", "augmentationjobs", "served", group="augmentation.dev")
+    until(
+        lambda: gateway.may("create", "augmentationjobs", "served", group="augmentation.dev"),
+        lambda: "the gateway has no right",
+    )
     assert not gateway.may("list", "augmentationjobs", "foreign", group="augmentation.dev")
-    assert gateway.may("list", "augmentationclasses", "", group="augmentation.dev")
+    until(
+        lambda: gateway.may("list", "augmentationclasses", "", group="augmentation.dev"),
+        lambda: "the gateway has no right to list classes",
+    )
 
-    operator = OperatorProcess(control_plane, tmp_path, environment={"AUGMENTATION_NAMESPACES": "served"})
+    operator = OperatorProcess(bare_plane, tmp_path, environment={"AUGMENTATION_NAMESPACES": "served"})
     wanted = json.loads(cluster.get(CLASSES_FILE)["data"]["classes.json"])
     wanted["cpu"]["image"] = "worker:2"
     cluster.merge_patch(CLASSES_FILE, {"data": {"classes.json": json.dumps(wanted)}})

@@ -1,7 +1,7 @@
 """Failures in a real cluster, and how the status reports them."""
 
 from augmentation_api import FailureReason
-from tests.integration.operator.cluster import Cluster, OperatorProcess, path_of
+from tests.integration.operator.cluster import Cluster, Json, OperatorProcess, path_of
 from tests.integration.operator.jobs import Job, StandInKubelet, resolve
 
 
@@ -36,10 +36,16 @@ def test_transient_failure_is_retried_by_kubernetes_and_reported(
     (pod,) = job.await_pods("resolve")
     kubelet.start(pod)
     kubelet.give_up(pod, FailureReason.HUB_UNAVAILABLE, "the hub answered 503")
-    job.until(lambda job: job.status.get("retryCount") == 1)
-    assert job.state == "running"
-    assert job.status["message"] == "resolve: retrying after: the hub answered 503"
-    resolving = next(phase for phase in job.status["phases"] if phase["name"] == "resolve")
+    status: Json = {}
+
+    def is_retried(job: Job) -> bool:
+        status.update(job.status)
+        return status.get("retryCount") == 1
+
+    job.until(is_retried)
+    assert status["state"] == "running"
+    assert status["message"] == "resolve: retrying after: the hub answered 503"
+    resolving = next(phase for phase in status["phases"] if phase["name"] == "resolve")
     assert [event["status"] for event in resolving["events"]] == ["retrying"]
     assert not job.children()["resolve"]["status"].get("conditions")
 

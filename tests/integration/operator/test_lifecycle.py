@@ -88,10 +88,14 @@ def test_jobs_of_the_same_name_in_two_namespaces_are_independent(
 def test_job_without_changes_is_not_written(operator: OperatorProcess, cluster: Cluster) -> None:
     job = Job(cluster)
     job.await_pods("resolve")
-    time.sleep(0.5)
-    before = job.read()["metadata"]["resourceVersion"]
-    time.sleep(2)
-    assert job.read()["metadata"]["resourceVersion"] == before
+
+    def stays_for_two_seconds(job: Job) -> bool:
+        before = job.read()["metadata"]["resourceVersion"]
+        time.sleep(2)
+        return bool(job.read()["metadata"]["resourceVersion"] == before)
+
+    # Not at once: the pod is news to it. A job that is written again and again never stays.
+    job.until(stays_for_two_seconds)
 
 
 def test_children_are_deleted_with_their_job(

@@ -106,6 +106,8 @@ def test_worker_reads_its_job_and_writes_its_status(situation: Situation) -> Non
     assert situation.rights.get(situation.job.path())["metadata"]["uid"] == situation.job.uid
     situation.worker.report_shard(0, 10)
     assert situation.job.status["shards"][0]["frames"]["done"] == 10
+    # The operator's part of the status follows, and stays from then on.
+    situation.job.until(lambda job: job.status["progress"]["frames"]["done"] == 10)
 
 
 @pytest.mark.parametrize("field", [*STEERED, "phases"])

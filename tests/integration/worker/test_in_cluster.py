@@ -17,6 +17,7 @@ from augmentation_api.identifiers import shard_manifest_name
 from augmentation_api.vocabulary import ShardState
 from augmentation_api.worker_contract import TerminationMessage
 from augmentation_worker.__main__ import main
+from devcluster.localhub.hub_process import clear_faults, inject_fault
 from tests.integration.control_plane import ControlPlane
 from tests.integration.worker.conftest import SAMPLE, WRITE, Hub
 from tests.integration.worker.jobs import spec_of
@@ -161,14 +162,21 @@ def test_recreated_job_is_another_job(
 def test_sigterm_stops_pod_at_once_with_exit_code_143(
     control_plane: ControlPlane, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = spec_of(SAMPLE, copies=20) | {"output": {"hub": {"repoID": "lab/terminated"}}}
+    spec = spec_of(SAMPLE) | {"output": {"hub": {"repoID": "lab/terminated"}}}
     cluster = Cluster(control_plane, hub, "terminated", tmp_path, spec)
     assert run(cluster, monkeypatch, "resolve") == 0
+    # It stores a file of the source, and waits with its own: however fast it is, it runs when the signal comes.
+    inject_fault(
+        hub.endpoint, WRITE, method="PUT", path_contains="/lfs-storage/lab/terminated/", skip=1, count=None, hold=True
+    )
     command = [sys.executable, "-m", "augmentation_worker", "augment"]
     shard = subprocess.Popen(command, env=os.environ | cluster.environment(0))
-    while not cluster.job.status.shards:
-        assert shard.poll() is None, "the shard ended before it could be stopped"
-        time.sleep(0.5)  # each look is a process
-    shard.send_signal(signal.SIGTERM)
-    assert shard.wait(60) == 143
+    try:
+        while not cluster.job.status.shards:
+            assert shard.poll() is None, "the shard ended before it could be stopped"
+            time.sleep(0.5)  # each look is a process
+        shard.send_signal(signal.SIGTERM)
+        assert shard.wait(60) == 143
+    finally:
+        clear_faults(hub.endpoint, WRITE)
     assert cluster.job.status.phase(PhaseName.AUGMENT).events[-1].status == "stopped"
