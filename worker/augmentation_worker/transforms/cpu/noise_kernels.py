@@ -125,21 +125,21 @@ def _two_parts(values, row, blocks, start, held):
 
 
 @_compiled
-def _find_pairs(numbers, pairs, entries):
-    """Entries [n] uint16 of the pairs of numbers [n] uint16, as of `quantile_pairs`."""
+def _locate_pairs(numbers, places):
+    """Where pairs of numbers [n] uint16 are in the table of `quantile_pairs`: places [n] uint16."""
     for j in range(len(numbers)):
         distance = np.uint16(numbers[j] ^ np.uint16(np.int16(numbers[j]) >> np.int16(15)))
-        entries[j] = min(distance, np.uint16(np.uint16(distance >> np.uint16(1)) + np.uint16(PAIRED_FROM // 2)))
-    for j in range(len(numbers)):
-        entries[j] = pairs[entries[j]]
+        places[j] = min(distance, np.uint16(np.uint16(distance >> np.uint16(1)) + np.uint16(PAIRED_FROM // 2)))
 
 
 @_compiled
-def _to_quantiles(numbers, entries):
-    """Quantiles of numbers [n] uint16, int16, in place of their entries [n] uint16."""
-    quantiles = entries.view(np.int16)
+def _to_quantiles(numbers, pairs, places):
+    """Put quantiles of numbers [n] uint16, int16, in the place of places [n] uint16 in the table."""
     for j in range(len(numbers)):
-        entry, is_upper = entries[j], np.int16(np.int16(numbers[j]) >> np.int16(15))  # -1 or 0
+        places[j] = pairs[places[j]]
+    quantiles = places.view(np.int16)
+    for j in range(len(numbers)):
+        entry, is_upper = places[j], np.int16(np.int16(numbers[j]) >> np.int16(15))  # -1 or 0
         is_nearer = np.uint16(~(numbers[j] ^ np.uint16(is_upper)))
         magnitude = np.int16(np.uint16(entry >> np.uint16(1)) + np.uint16(np.uint16(entry & is_nearer) & np.uint16(1)))
         is_lower = np.int16(~is_upper)
@@ -147,10 +147,11 @@ def _to_quantiles(numbers, entries):
 
 
 @_compiled
-def look_up_quantiles(numbers, pairs, entries):
-    """Entries [n] uint16 become the quantiles of numbers [n] uint16 by the table of `quantile_pairs`, as int16."""
-    _find_pairs(numbers, pairs, entries)
-    _to_quantiles(numbers, entries)
+def look_up_quantiles(numbers, pairs, quantiles):
+    """Quantiles [n] int16 of numbers [n] uint16 by the table of `quantile_pairs`."""
+    places = quantiles.view(np.uint16)
+    _locate_pairs(numbers, places)
+    _to_quantiles(numbers, pairs, places)
 
 
 @_compiled
@@ -172,7 +173,7 @@ def add_shot_noise(frames, result, key0, key1, first_frame, pairs, strength):
     """
     count, size = frames.shape
     blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
-    words, entries = np.empty((4, _BLOCKS), np.uint32), np.empty(2 * _BLOCKS, np.uint16)
+    words, places = np.empty((4, _BLOCKS), np.uint32), np.empty(2 * _BLOCKS, np.uint16)
     strengths = np.empty(_BLOCKS, np.int16)
     for index in range(count):
         source, target = frames[index], result[index]
@@ -180,15 +181,15 @@ def add_shot_noise(frames, result, key0, key1, first_frame, pairs, strength):
             held = min(_BLOCKS, blocks - start)
             philox_words(key0, key1, np.uint32(first_frame + index), start, held, words)
             for row in range(4):
-                numbers, drawn = words[row, :held].view(np.uint16), entries[: 2 * held]
-                _find_pairs(numbers, pairs, drawn)
+                numbers, own = words[row, :held].view(np.uint16), places[: 2 * held]
+                _locate_pairs(numbers, own)
                 low, high = _two_parts(source, row, blocks, start, held)
                 low_target, high_target = _two_parts(target, row, blocks, start, held)
-                done = add_shot_noise_to_halves(high, low, high_target, low_target, numbers, drawn, strength)
+                done = add_shot_noise_to_halves(high, low, high_target, low_target, numbers, own, pairs, strength)
                 if done == len(low):
                     continue
-                _to_quantiles(numbers[2 * done :], drawn[2 * done :])
-                quantiles = drawn[2 * done :].view(np.uint32)
+                _to_quantiles(numbers[2 * done :], pairs, own[2 * done :])
+                quantiles = own[2 * done :].view(np.uint32)
                 _add_products(low[done:], low_target[done:], quantiles, np.uint32(0), strength, strengths)
                 _add_products(high[done:], high_target[done:], quantiles, np.uint32(16), strength, strengths)
 

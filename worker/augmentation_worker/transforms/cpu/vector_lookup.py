@@ -22,6 +22,7 @@ from augmentation_worker.transforms.cpu.vector_instructions import (
     length_of,
     load,
     store,
+    value_at,
     whole_vectors,
 )
 
@@ -65,30 +66,49 @@ def look_up_bytes(_context: Any, source: Any, target: Any, table: Any) -> Any:
 
 @intrinsic
 def add_shot_noise_to_halves(
-    _context: Any, high: Any, low: Any, high_target: Any, low_target: Any, numbers: Any, entries: Any, strength: Any
+    _context: Any,
+    high: Any,
+    low: Any,
+    high_target: Any,
+    low_target: Any,
+    numbers: Any,
+    places: Any,
+    pairs: Any,
+    strength: Any,
 ) -> Any:
     """Add shot noise to values low and high [n] uint8, that of numbers [2 n] uint16 in turns, into the targets.
 
-    entries: uint16 [2 n], those of `quantile_pairs` for the numbers. strength: int16 [256], by value. The noise is the
-    product of quantile and strength / 2**20, rounded half up.
+    pairs: the table of `quantile_pairs`. places: uint16 [2 n], of the numbers in it; entries are written over them.
+    strength: int16 [256], by value. The noise is the product of quantile and strength / 2**20, rounded half up.
+
+    Entries are loaded one by one, which leaves the units for vectors idle, and a vector of what was just written one by
+    one would have to wait for it. So each step loads the entries of the next one.
     """
 
     def generate(
-        vectors: "_Vectors", upper: Any, lower: Any, upper_target: Any, lower_target: Any, *tables: Any
+        vectors: "_Vectors", upper: Any, lower: Any, upper_target: Any, lower_target: Any, *others: Any
     ) -> None:
         builder = vectors.builder
-        drawn, pairs, strengths = tables
+        drawn, found, table, strengths = others
         eighths = [load(builder, _WORDS, strengths, intp(begin)) for begin in range(0, 256, _LANES)]
-        with whole_vectors(builder, upper, _LANES) as place:
+
+        def find(place: Any) -> None:
+            for offset in range(2 * _LANES):
+                at = builder.add(builder.shl(place, intp(1)), intp(offset))
+                in_table = builder.zext(value_at(builder, found, at), at.type)
+                builder.store(value_at(builder, table, in_table), builder.gep(found.data, [at]))
+
+        def quantiles_at(at: Any) -> Any:
+            number, entry = load(builder, _WORDS, drawn, at), load(builder, _WORDS, found, at)
+            is_upper = builder.ashr(number, constant(_WORDS, 15))
+            is_nearer = builder.xor(builder.xor(number, is_upper), constant(_WORDS, 1))
+            magnitude = builder.add(vectors.right(entry, 1), vectors.mask(builder.and_(entry, is_nearer), 1))
+            is_lower = builder.not_(is_upper)
+            return builder.sub(builder.xor(magnitude, is_lower), is_lower)
+
+        def add(place: Any) -> None:
             begin = builder.shl(place, intp(1))
-            quantiles = []
-            for at in (begin, builder.add(begin, intp(_LANES))):
-                number, entry = load(builder, _WORDS, drawn, at), load(builder, _WORDS, pairs, at)
-                is_upper = builder.ashr(number, constant(_WORDS, 15))
-                is_nearer = builder.xor(builder.xor(number, is_upper), constant(_WORDS, 1))
-                magnitude = builder.add(vectors.right(entry, 1), vectors.mask(builder.and_(entry, is_nearer), 1))
-                is_lower = builder.not_(is_upper)
-                quantiles.append(builder.sub(builder.xor(magnitude, is_lower), is_lower))
+            quantiles = [quantiles_at(at) for at in (begin, builder.add(begin, intp(_LANES)))]
             for values, target, first in ((lower, lower_target, 0), (upper, upper_target, 1)):
                 lanes = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), list(range(first, 2 * _LANES, 2)))
                 quantile = builder.shuffle_vector(*quantiles, lanes)
@@ -98,7 +118,15 @@ def add_shot_noise_to_halves(
                 noisy = vectors.limit(builder.add(value, noise), 0, 255)
                 store(builder, builder.trunc(noisy, _BYTES), target, place)
 
-    arguments = high, low, high_target, low_target, numbers, entries, strength
+        last = builder.sub(builder.and_(length_of(builder, upper), intp(-_LANES)), intp(_LANES))
+        with builder.if_then(builder.icmp_signed(">=", last, intp(0))):
+            find(intp(0))
+            with cgutils.for_range_slice(builder, intp(0), last, intp(_LANES)) as (place, _):
+                find(builder.add(place, intp(_LANES)))
+                add(place)
+            add(last)
+
+    arguments = high, low, high_target, low_target, numbers, places, pairs, strength
     return types.intp(*arguments), _generator(generate, _LANES)
 
 
