@@ -82,12 +82,13 @@ def test_job_applied_with_kubectl_has_same_status_in_kubectl_and_rest(user: User
 
 def test_cancelled_job_stops_its_pods_and_publishes_nothing(user: User) -> None:
     result = user.new_dataset_id("never-published")
-    job_id = user.submit(augment_copies=20, output_dataset_id=result)
-    user.wait(job_id, lambda status: status["current_phase"] == "augment")
-    first, second = user.cancel(job_id), user.cancel(job_id)
-    assert first.status_code == second.status_code == 200
-    assert first.json()["cancelled"] is True
-    assert user.wait(job_id)["status"] == "cancelled"
+    with user.uploads_held(result):
+        job_id = user.submit(augment_copies=2, output_dataset_id=result)
+        user.wait(job_id, lambda status: status["current_phase"] == "augment")
+        first, second = user.cancel(job_id), user.cancel(job_id)
+        assert first.status_code == second.status_code == 200
+        assert first.json()["cancelled"] is True
+        assert user.wait(job_id)["status"] == "cancelled"
     assert not [pod for pod in user.pods(job_id, "augment") if pod["status"]["phase"] == "Running"]
     files = user.hub.list_repo_files(result, repo_type="dataset")
     assert files in ([], [".gitattributes"])
@@ -115,14 +116,17 @@ def test_client_follows_job_to_completion_and_every_dialect_shows_it(user: User)
     assert picture.content.startswith(b"\x89PNG")
 
 
-def test_restarted_job_keeps_finished_episodes(user: User) -> None:
-    job_id = user.submit(augment_copies=20, output_dataset_id=user.new_dataset_id("started-again"))
-    user.wait(job_id, lambda status: status["progress"]["episodes"]["done"] >= 1)
-    user.cancel(job_id)
-    assert user.wait(job_id)["status"] == "cancelled"
+def test_restarted_job_keeps_finished_episodes(user: User, small_files: str) -> None:
+    result = user.new_dataset_id("started-again")
+    # A file of the source, two of episodes and the preview are stored.
+    with user.uploads_held(result, after=4):
+        job_id = user.submit(dataset_id=small_files, augment_copies=2, parallelism=1, output_dataset_id=result)
+        user.wait(job_id, lambda status: bool(status["progress"]) and status["progress"]["episodes"]["done"] >= 1)
+        user.cancel(job_id)
+        assert user.wait(job_id)["status"] == "cancelled"
     user.retry(job_id)
     status = user.complete(job_id)
-    assert status["output"]["episodes"] == 6 + 6 * 20
+    assert status["output"]["episodes"] == 6 + 6 * 2
     augment = next(phase for phase in status["phases"] if phase["name"] == "augment")
     assert [event["message"] for event in augment["events"] if event["status"] == "resumed"]
 

@@ -92,6 +92,11 @@ def admission(user: User, job_id: str) -> tuple[str, str]:
     )
 
 
+def admission_message(user: User, job_id: str) -> str:
+    conditions = user.resource(job_id)["status"]["conditions"]
+    return next((str(each["message"]) for each in conditions if each["type"] == "Admitted"), "")
+
+
 def place(user: User, job_id: str) -> Json | None:
     position: Json | None = user.resource(job_id).get("status", {}).get("queue")
     return position
@@ -128,13 +133,18 @@ def test_quota_for_fewer_shards_starts_a_job_and_what_can_never_start_says_so(us
     user.wait(whole, lambda _: admission(user, whole) == ("False", "ExceedsQuota"))
     assert "(pods of flavor any-node: 3 for 3 pods, of 1 in all)" in message(user, whole), message(user, whole)
 
-    part = user.apply("queue-part", {**spec_of(queue, copies=1, episodes="0:3"), "parallelism": 3})
-    user.wait(part, lambda _: admission(user, part) == ("True", "Admitted"))
-    conditions = user.resource(part)["status"]["conditions"]
-    text = next(each["message"] for each in conditions if each["type"] == "Admitted")
-    assert text.startswith("admitted by Kueue from queue team-a with 1 concurrent shards; the job asks for 3"), text
-    # Kueue lets nobody change it while the Job runs: the job says so, and runs on.
-    user.kubectl.run("patch", "augmentationjob", "queue-part", "-n", user.namespace, "--type=merge", "--patch", PATCH)
+    spec = {**spec_of(queue, copies=1, episodes="0:3"), "parallelism": 3}
+    with user.uploads_held(spec["output"]["hub"]["repoID"]):
+        part = user.apply("queue-part", spec)
+        user.wait(part, lambda _: admission(user, part) == ("True", "Admitted"))
+        admitted = "admitted by Kueue from queue team-a with 1 concurrent shards; the job asks for"
+        assert admission_message(user, part).startswith(f"{admitted} 3"), admission_message(user, part)
+        # Kueue lets nobody change it while the Job runs: the job says so, and runs on.
+        user.kubectl.run(
+            "patch", "augmentationjob", "queue-part", "-n", user.namespace, "--type=merge", "--patch", PATCH
+        )
+        said = user.wait(part, lambda _: admission_message(user, part).startswith(f"{admitted} 2"))
+        assert said["status"] == "running"
     status = user.complete(part)
     assert status["progress"]["episodes"]["done"] == status["progress"]["episodes"]["total"]
     assert user.resource(part)["status"]["shardCount"] == 3
@@ -181,34 +191,38 @@ def test_queue_that_sends_its_jobs_to_other_clusters_is_refused(user: User, queu
     assert "queue elsewhere sends its Jobs to other clusters (MultiKueue)" in status["error"], status
 
 
-def test_higher_priority_job_preempts_and_finished_episodes_are_kept(user: User, queue: str) -> None:
-    # Slow encoding keeps the job running while others arrive.
-    slow = spec_of(queue, copies=20)
-    slow["output"]["video"] = {"preset": 8}
-    first = user.apply("queue-first", slow)
-    second = user.apply("queue-second", spec_of("team-b", copies=1, episodes="0:1"))
-    urgent = user.apply("queue-urgent", spec_of("team-c", copies=1, episodes="0:1", priority="e2e-urgent"))
-    # A missing queue is named, and the job waits for it.
-    user.wait(second, lambda _: admission(user, second) == ("False", "QueueNotFound"))
-    text = message(user, second)
-    assert text.startswith(f"queueName 'team-b': there is no such LocalQueue in namespace '{user.namespace}'"), text
+def test_higher_priority_job_preempts_and_finished_episodes_are_kept(user: User, queue: str, small_files: str) -> None:
+    of_first = {**spec_of(queue, copies=2), "source": {"hub": {"repoID": small_files}}}
+    of_urgent = spec_of("team-c", copies=1, episodes="0:1", priority="e2e-urgent")
+    results = [spec["output"]["hub"]["repoID"] for spec in (of_first, of_urgent)]
+    # The first runs on with some of its episodes stored, and the urgent one runs until all is seen.
+    with user.uploads_held(results[0], after=4), user.uploads_held(results[1]):
+        first = user.apply("queue-first", of_first)
+        second = user.apply("queue-second", spec_of("team-b", copies=1, episodes="0:1"))
+        urgent = user.apply("queue-urgent", of_urgent)
+        # A missing queue is named, and the job waits for it.
+        user.wait(second, lambda _: admission(user, second) == ("False", "QueueNotFound"))
+        text = message(user, second)
+        assert text.startswith(f"queueName 'team-b': there is no such LocalQueue in namespace '{user.namespace}'"), text
 
-    user.wait(first, lambda _: admission(user, first) == ("True", "Admitted"))
-    user.kubectl.apply(local_queue("team-b", user.namespace))
-    user.wait(second, lambda _: "insufficient unused quota for pods" in message(user, second))
-    assert message(user, second).startswith("waiting in queue team-b: 0 of 1 jobs are ahead"), message(user, second)
-    assert admission(user, second) == ("False", "Queued")
-    assert place(user, second) == {"position": 0, "depth": 1}
+        user.wait(first, lambda _: admission(user, first) == ("True", "Admitted"))
+        user.kubectl.apply(local_queue("team-b", user.namespace))
+        user.wait(second, lambda _: "insufficient unused quota for pods" in message(user, second))
+        text = message(user, second)
+        assert text.startswith("waiting in queue team-b: 0 of 1 jobs are ahead"), text
+        assert admission(user, second) == ("False", "Queued")
+        assert place(user, second) == {"position": 0, "depth": 1}
 
-    user.wait(first, lambda status: status["progress"] is not None and status["progress"]["episodes"]["done"] >= 1)
-    user.kubectl.apply(local_queue("team-c", user.namespace))
-    user.wait(first, lambda _: admission(user, first) == ("False", "Preempted"))
-    assert user.resource(first)["status"]["preemptionCount"] == 1
-    assert message(user, first).startswith("preempted: Kueue gave the quota to another job"), message(user, first)
-    # A suspended job loses its position; otherwise Kueue would start it in its turn.
-    suspend(user, "queue-second", True)
-    user.wait(second, lambda _: admission(user, second) == ("False", "Suspended"))
-    assert place(user, second) is None
+        user.wait(first, lambda status: bool(status["progress"]) and status["progress"]["episodes"]["done"] >= 1)
+        user.kubectl.apply(local_queue("team-c", user.namespace))
+        user.wait(first, lambda _: admission(user, first) == ("False", "Preempted"))
+        assert user.resource(first)["status"]["preemptionCount"] == 1
+        text = message(user, first)
+        assert text.startswith("preempted: Kueue gave the quota to another job"), text
+        # A suspended job loses its position; otherwise Kueue would start it in its turn.
+        suspend(user, "queue-second", True)
+        user.wait(second, lambda _: admission(user, second) == ("False", "Suspended"))
+        assert place(user, second) is None
     user.wait(first, lambda _: admission(user, first) == ("True", "Admitted"))
     assert admission(user, second) == ("False", "Suspended")
     suspend(user, "queue-second", False)

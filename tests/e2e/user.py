@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,11 +15,14 @@ from huggingface_hub import HfApi, snapshot_download
 from devcluster.demo.access import Access
 from devcluster.demo.job_progress import gateway_client
 from devcluster.demo.kubectl import Kubectl
+from devcluster.localhub.hub_process import clear_faults, inject_fault
 
 Json = dict[str, Any]
 
 FINAL = ("completed", "failed", "cancelled")
 TIMEOUT_SECONDS = 300.0
+GATEWAY_SECONDS = 180.0
+"""A gateway is back within this time, whatever was killed and however busy the machine is."""
 
 
 class User:
@@ -64,7 +68,7 @@ class User:
 
     def status(self, job_id: str) -> Json:
         """GET a job through a gateway that may be restarting."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + GATEWAY_SECONDS
         while True:
             try:
                 with gateway_client(self.access) as gateway:
@@ -115,6 +119,21 @@ class User:
         while self.resource(job_id)["status"].get("attempt") != attempt:
             assert time.monotonic() < deadline, f"attempt {attempt} of job {job_id} does not begin"
             time.sleep(0.5)
+
+    @contextmanager
+    def uploads_held(self, dataset_id: str, *, after: int = 0) -> Iterator[None]:
+        """The hub takes so many files for a result, and keeps who sends the next waiting until the block is left.
+
+        A job that must be running for the test's next step is so, however fast it is. Two minutes are the worker's
+        patience with a request; from then on it tries again, for one minute more.
+        """
+        hub, token = self.access.hub_endpoint, self.access.hub_token
+        path = f"/lfs-storage/{dataset_id}/"
+        inject_fault(hub, token, method="PUT", path_contains=path, skip=after, count=None, hold=True)
+        try:
+            yield
+        finally:
+            clear_faults(hub, token)
 
     def download(self, dataset_id: str, revision: str = "v3.0") -> Path:
         """Download the dataset at its version tag or another revision."""
