@@ -19,12 +19,13 @@ class Faults:
     """Faults that can be injected into one cluster.
 
     Attributes:
-        by_name: the faults by name. Nodes are left alone unless the cluster is the dev cluster.
+        by_name: the faults by name; each says whether it struck something. Nodes are left alone unless the cluster is
+            the dev cluster.
     """
 
     def __init__(self, kubectl: Kubectl, chance: random.Random) -> None:
         self._kubectl, self._chance = kubectl, chance
-        self.by_name: dict[str, Callable[[], None]] = {
+        self.by_name: dict[str, Callable[[], bool]] = {
             "operator killed": lambda: self._kill_pods(SYSTEM, "augmentation-operator"),
             "gateway killed": lambda: self._kill_pods(SYSTEM, "augmentation-gateway"),
             "node lost to its pods": self._lose_node,
@@ -46,26 +47,25 @@ class Faults:
         """Wait until the API server is available."""
         self._again(lambda: self._kubectl.run("get", "--raw", "/readyz", timeout=10))
 
-    def _kill_pods(self, namespace: str, name: str) -> None:
-        selector = f"app.kubernetes.io/name={name}"
-        self._again(
-            lambda: self._kubectl.run(
-                "delete", "pod", "-n", namespace, "-l", selector, "--force", "--grace-period=0", timeout=30
-            )
-        )
+    def _kill_pods(self, namespace: str, name: str) -> bool:
+        delete = ("delete", "pod", "-n", namespace, "-l", f"app.kubernetes.io/name={name}")
+        return bool(self._again(lambda: self._kubectl.run(*delete, "--force", "--grace-period=0", timeout=30)))
 
-    def _lose_node(self) -> None:
+    def _lose_node(self) -> bool:
         """Evict all pods from a node at once, as if it were lost, and then restore it."""
         self._again(lambda: self._kubectl.run("taint", "nodes", "--all", "--overwrite", _TAINT, timeout=30))
         time.sleep(2)
         self._again(lambda: self._kubectl.run("taint", "nodes", "--all", f"{_TAINT}-", timeout=30))
+        return True
 
-    def _kill_a_worker(self) -> None:
+    def _kill_a_worker(self) -> bool:
         search = [*self._on_node, "pgrep", "-f", "augmentation_worker"]
         search_result = subprocess.run(search, capture_output=True, text=True, check=False)  # 1: none runs now
         workers = search_result.stdout.split()
-        if workers:
-            subprocess.run([*self._on_node, "kill", "-9", self._chance.choice(workers)], check=False)
+        if not workers:
+            return False
+        kill = [*self._on_node, "kill", "-9", self._chance.choice(workers)]
+        return subprocess.run(kill, check=False).returncode == 0  # it may have ended since
 
     def kill_worker_of(self, hostname: str) -> bool:
         """Kill the worker of a pod by SIGKILL. False where its node is not ours to reach, or it does not run there."""
@@ -75,17 +75,17 @@ class Faults:
         script = f'kill -9 $(grep -lazx "HOSTNAME=$0" {environments} 2>/dev/null | cut -d/ -f3)'
         return subprocess.run([*self._on_node, "sh", "-c", script, hostname], check=False).returncode == 0
 
-    def _kill_process(self, command: str) -> None:
-        subprocess.run([*self._on_node, "pkill", "-9", "-f", command], check=True)
+    def _kill_process(self, command: str) -> bool:
+        # 1: none runs now; an earlier fault may have killed it.
+        return subprocess.run([*self._on_node, "pkill", "-9", "-f", command], check=False).returncode == 0
 
     @staticmethod
-    def _again(act: Callable[[], object]) -> None:
+    def _again(act: Callable[[], str]) -> str:
         """Retry until the API server, which a previous fault may have stopped, accepts the request."""
         deadline = time.monotonic() + RECOVERY_SECONDS
         while True:
             try:
-                act()
-                return
+                return act()
             except (DevclusterError, subprocess.TimeoutExpired):
                 if time.monotonic() > deadline:
                     raise

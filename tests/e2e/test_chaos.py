@@ -33,12 +33,13 @@ def spec_of(number: int) -> Json:
 def run_jobs(user: User, count: int, faults: list[str], chaos: Faults) -> list[str]:
     """Run jobs, a few at a time, injecting faults throughout; return their ids when all have finished.
 
-    Every fault meets a running job: where `count` jobs end before the last fault, more are started.
+    Every fault meets a running job and strikes something: where `count` jobs end before the last fault, more are
+    started, and a fault that finds nothing to strike comes again.
     """
     ids: list[str] = []
     planned = len(faults)
     chance = random.Random(SEED)
-    deadline = time.monotonic() + 120 + SECONDS_A_JOB * count
+    deadline = time.monotonic() + 240 + SECONDS_A_JOB * count
     while True:
         chaos.await_api()
         states = [user.status(job_id)["status"] for job_id in ids]
@@ -50,8 +51,10 @@ def run_jobs(user: User, count: int, faults: list[str], chaos: Faults) -> list[s
             ids.append(user.apply(f"chaos-{user.new_dataset_id('c')[-8:]}", spec_of(len(ids))))
         if faults and (planned - len(faults)) * count < planned * len(ids):
             name = faults.pop()
-            print(f"{finished:3} of {len(ids)} jobs ended; {name}", flush=True)
-            chaos.by_name[name]()
+            struck = chaos.by_name[name]()
+            print(f"{finished:3} of {len(ids)} jobs ended; {name}{'' if struck else ': nothing there'}", flush=True)
+            if not struck:
+                faults.insert(chance.randint(0, len(faults)), name)
         time.sleep(chance.uniform(*PAUSE_SECONDS))
 
 
