@@ -178,7 +178,7 @@ demo: setup ## set everything up, augment a real robot dataset, and show the res
 	@$(PY) -m devcluster.demo run $(if $(STORE),--store $(STORE))
 
 .PHONY: demo-down
-demo-down: ## remove the demo: its installation, its files, and the cluster if the demo created it
+demo-down: ## remove the demo with the local cluster; of a cluster of your own (CLUSTER=existing) only the installation
 	@if [ -x $(PY) ]; then $(PY) -m devcluster.demo down; else $(PYTHON) -m devcluster down; fi
 
 .PHONY: browser
@@ -210,6 +210,8 @@ test-kubernetes: setup ## the tests of CRDs, admission, operator, gateway and ch
 
 .PHONY: test-gpu
 test-gpu: $(GPU_SETUP) ## the tests that need an NVIDIA GPU; with another Python and without `setup`: PY=python3
+	@$(PY) -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else \
+	  "PyTorch finds no GPU that it can use (does nvidia-smi?): all of these tests would be skipped")'
 	@PYTHONPATH=$(GPU_PYTHONPATH) $(PY) -m pytest -m gpu -rs $(GPU_TESTS)
 
 .PHONY: test-hub

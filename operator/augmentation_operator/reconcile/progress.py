@@ -91,7 +91,9 @@ def progress_of(
     speed = min(MAX_FRAMES_PER_SECOND, sum(shard.frames_per_second or 0.0 for shard in running))
     left = max(0, frames.total - frames.done)
     written = _sum(shard.bytes for shard in shards)
-    if expected is not None and not published:
+    if published:
+        written = written.model_copy(update={"total": written.done})
+    elif expected is not None:
         written = written.model_copy(update={"total": min(MAX_COUNT, max(written.done, expected.bytes))})
     percent = 100 if published else min(99, 99 * frames.done // frames.total if frames.total else 0)
     return Progress(

@@ -102,7 +102,8 @@ def test_remaining_time_never_grows_while_shards_are_as_fast_as_estimated() -> N
 
 def test_published_job_has_no_estimates_left() -> None:
     done = progress_of(SOURCE, [shard(0, 1500, None, ShardState.COMPLETED)] * 2, EXPECTED, published=True)
-    assert (done.bytes.total, done.estimated_price) == (0, None)
+    assert done.bytes.total == done.bytes.done > 0
+    assert done.estimated_price is None
 
 
 def test_nothing_is_promised_without_a_speed() -> None:
