@@ -355,6 +355,17 @@ class Augmentation(SceneTransforms):
             return selected
         return common(selected, disjoint((part for name in self.splits for part in splits.get(name, ())), count))
 
+    @property
+    def selection(self) -> dict[str, object]:
+        """The fields that select episodes, of those that are set."""
+        fields = {"episodes": self.episodes, "splits": self.splits, "where": self.where}
+        return {name: value for name, value in fields.items() if value}
+
+    def selects_none_of(self, count: int, nouns: str) -> str:
+        """Says that none of the `count` episodes (or rows), which `nouns` says, is selected: "... 0 to 99"."""
+        asked = " with ".join(f"spec.augmentation.{name}: {value!r}" for name, value in self.selection.items())
+        return f"{asked} selects none of the {count} {nouns}, 0 to {count - 1}"
+
 
 class Preview(Model):
     """What to show of a job instead of running it: one frame of an episode, before and after."""

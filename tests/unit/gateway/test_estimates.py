@@ -140,6 +140,31 @@ async def test_other_selection_is_computed_and_says_so(
     assert "same length" in found["note"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "source", "words"),
+    [
+        ({"episodes": "200:300"}, {}, "episodes: '200:300' selects none of the 100 episodes, 0 to 99 (SelectionEmpty)"),
+        ({"episodes": "200:300"}, {}, "Change episodes to select some of them."),
+        ({"episodes": "200:300"}, {"blocks": 4}, "selects none of the 100 rows"),
+        ({"episodes": "0:50", "splits": ["test"]}, {}, "episodes: '0:50' with spec.augmentation.splits: ['test']"),
+        ({"episodes": "0:50", "splits": ["test"]}, {}, "Change episodes or splits to select some of them."),
+    ],
+)
+async def test_selection_of_no_episode_says_how_the_job_would_fail(
+    http: httpx.AsyncClient, view: ClusterView, fields: dict[str, Any], source: dict[str, Any], words: str
+) -> None:
+    read(view, **source)
+    answer = await asked(http, **fields)
+    assert answer["estimate"] is None
+    assert answer["estimate_missing"].startswith("The job would fail when its source is read: spec.augmentation.")
+    assert words in answer["estimate_missing"]
+
+
+async def test_selection_of_one_episode_is_estimated(http: httpx.AsyncClient, view: ClusterView) -> None:
+    read(view)
+    assert (await asked(http, episodes="99:300", augment_copies=1))["estimate"]["frames"] == 300
+
+
 @pytest.mark.parametrize("fields", [{"where": "success == true"}, {"splits": ["other"]}, {"revision": "other"}])
 async def test_selection_that_only_the_dataset_knows_has_no_estimate(
     http: httpx.AsyncClient, view: ClusterView, fields: dict[str, Any]

@@ -39,9 +39,7 @@ def check_splits(augmentation: Augmentation, splits: Splits, unread: Collection[
 
 def nothing_selected(augmentation: Augmentation, nouns: str, count: int, chosen: Chosen | None) -> WorkerFailure:
     """The failure of a job that selects none of the `count` episodes (or rows), which `nouns` says."""
-    fields = {"episodes": augmentation.episodes, "splits": augmentation.splits, "where": augmentation.where}
-    asked = " with ".join(f"spec.augmentation.{name}: {value!r}" for name, value in fields.items() if value)
-    message = f"{asked} selects none of the {count} {nouns}, 0 to {count - 1}"
+    message = augmentation.selects_none_of(count, nouns)
     if chosen is not None:
         alone = f"where alone: {chosen.count}; " if augmentation.episodes or augmentation.splits else ""
         message += f" ({alone}{chosen.parts})"

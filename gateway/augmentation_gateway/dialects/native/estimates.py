@@ -169,7 +169,7 @@ async def estimate_of(
     known = query.stated_source() or await known_source(gateway, key, spec)
     if known is None:
         return None, _READ_IT.format(dataset=_name_of(spec))
-    if (refused := _refused_encoding(spec, known.source)) is not None:
+    if (refused := _empty_selection(spec, known.source) or _refused_encoding(spec, known.source)) is not None:
         return None, f"The job would fail when its source is read: {refused}."
     found = estimate(spec, known.source, runs_as.spec, FIGURES)
     assert found is not None  # noqa: S101 - a known source says how its cameras are stored
@@ -218,6 +218,15 @@ def _note(known: KnownSource, nodes: Iterable[NodeEstimateView]) -> str | None:
 
 def _unusable(name: str, cause: str, fix: str) -> Exception:
     return invalid([FieldProblem(("query", name), name, f"{name} {cause}", fix)])
+
+
+def _empty_selection(spec: AugmentationJobSpec, source: SourceStatus) -> str | None:
+    """What the worker would say of a selection without any episode, and what to change; None where it has some."""
+    if source.selected_episodes != 0:
+        return None
+    nouns = "episodes" if source.blocks is None else "rows"
+    finding = spec.augmentation.selects_none_of(source.episodes or 0, nouns)
+    return f"{finding} (SelectionEmpty). Change {' or '.join(spec.augmentation.selection)} to select some of them"
 
 
 def _refused_encoding(spec: AugmentationJobSpec, source: SourceStatus) -> str | None:
