@@ -1,5 +1,6 @@
 """The model of what a job takes: against what was measured, and in the directions in which everything has to go."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_api.augmentation_class import AugmentationClassSpec
-from augmentation_api.estimate import FIGURES, Estimate, Work, estimate, work_of
+from augmentation_api.estimate import FIGURES, Estimate, Work, estimate, stand_ins_of, work_of
 from augmentation_api.estimate.figures import Measurement
 from augmentation_api.status import SourceStatus, StreamStatus
 from augmentation_api.transforms import TransformName
@@ -137,6 +138,55 @@ def test_presets_that_were_not_measured_are_as_the_nearest() -> None:
     superfast = work(output={"video": {"codec": "h264", "preset": "superfast"}}).processor_seconds
     ultrafast = work(output={"video": {"codec": "h264", "preset": "ultrafast"}}).processor_seconds
     assert superfast == ultrafast
+
+
+@pytest.mark.parametrize(
+    ("video", "stand_in"),
+    [
+        (
+            {"codec": "h264", "preset": "veryslow"},
+            "Preset veryslow of h264 .* those of medium, which is faster, .*long",
+        ),
+        ({"codec": "h264", "preset": "superfast"}, "Preset superfast of h264 .* those of ultrafast, which is faster"),
+        ({"codec": "hevc", "preset": "veryfast"}, "Preset veryfast of hevc .* those of ultrafast, which is faster"),
+        ({"codec": "hevc", "preset": "fast"}, "Preset fast of hevc .* those of medium, which is slower"),
+        ({"preset": 4}, "Preset 4 of av1 .* those of 8, which is faster"),
+        ({"preset": 9}, "Preset 9 of av1 .* those of 8, which is slower"),
+        ({"gop": 1}, "A gop of 1 .* those of 2, which is faster"),
+        ({"gop": 250}, "A gop of 250 .* those of 30, which is slower"),
+    ],
+)
+def test_what_was_not_measured_is_named_with_its_stand_in(video: dict[str, Any], stand_in: str) -> None:
+    (found,) = stand_ins_of(spec_of(output={"video": video}), source_of(), FIGURES)
+    assert re.match(stand_in, found), found
+
+
+@pytest.mark.parametrize(
+    ("video", "stream"),
+    [
+        ({}, {}),
+        ({}, {"preset": "p4"}),
+        ({}, {"codec": "png"}),
+        ({"preset": 8}, {}),
+        # The encoder writes the same bytes with them as with 12.
+        ({"preset": 11}, {}),
+        ({"preset": 13}, {}),
+        ({"codec": "h264", "preset": "medium"}, {"preset": "4"}),
+        ({"profile": "fast"}, {}),
+        ({"profile": "small"}, {}),
+        ({"gop": 2}, {}),
+        ({"gop": 20}, {}),
+        ({"gop": 30}, {}),
+    ],
+)
+def test_what_was_measured_has_no_stand_in(video: dict[str, Any], stream: dict[str, Any]) -> None:
+    assert stand_ins_of(spec_of(output={"video": video}), source_of(stream=stream), FIGURES) == []
+
+
+def test_stand_in_for_how_the_source_is_encoded_is_named_once() -> None:
+    stream = {"codec": "av1", "height": 480, "width": 640, "bytesPerFrame": 5000, "preset": "2"}
+    found = stand_ins_of(spec_of(), source_of(streams=[stream, {**stream, "height": 240}]), FIGURES)
+    assert len(found) == 1 and "Preset 2 of av1" in found[0]
 
 
 @pytest.mark.parametrize("codec", ["vp9", "mpeg4", "webp", "png", "jpeg", "hevc", "h264"])

@@ -225,6 +225,25 @@ async def test_images_are_taken_to_be_larger_than_frames_of_videos(http: httpx.A
     assert sizes[0] * 4 < sizes[1] < sizes[2] / 3
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"video_codec": "h264", "video_preset": "veryslow"},
+            "Preset veryslow of h264 has not been measured: figures are those of medium, which is faster",
+        ),
+        ({"video_preset": 4}, "Preset 4 of av1 has not been measured: figures are those of 8, which is faster"),
+        ({"video_gop": 1}, "A gop of 1 has not been measured: figures are those of 2, which is faster and takes fewer"),
+    ],
+)
+async def test_note_names_what_was_not_measured(
+    http: httpx.AsyncClient, view: ClusterView, fields: dict[str, Any], words: str
+) -> None:
+    read(view)
+    assert words in (await asked(http, **fields))["estimate"]["note"]
+    assert words not in (await asked(http))["estimate"]["note"]
+
+
 async def test_encoding_that_the_sources_codec_has_not_gets_no_estimate(
     http: httpx.AsyncClient, view: ClusterView
 ) -> None:

@@ -1,6 +1,6 @@
 """What a job would take: a part of the answer to a dry run."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from augmentation_api.episode_ranges import MAX_DATASET_FRAMES
-from augmentation_api.estimate import FIGURES, Estimate, NodeEstimate, estimate
+from augmentation_api.estimate import FIGURES, Estimate, NodeEstimate, estimate, stand_ins_of
 from augmentation_api.spec import AugmentationJobSpec
 from augmentation_api.status import MAX_COUNT, MAX_SIDE, MOST_CAMERAS, SourceStatus, StreamStatus
 from augmentation_api.video_output import CODEC_PRESETS
@@ -173,11 +173,15 @@ async def estimate_of(
         return None, f"The job would fail when its source is read: {refused}."
     found = estimate(spec, known.source, runs_as.spec, FIGURES)
     assert found is not None  # noqa: S101 - a known source says how its cameras are stored
-    return _view(found, known, runs_as.name, [*_other_classes(gateway, runs_as.name, spec, known.source)]), None
+    others = [*_other_classes(gateway, runs_as.name, spec, known.source)]
+    accelerators = [node.accelerators for node in found.nodes]
+    accelerators += [node.accelerators for other in others for node in other.nodes]
+    return _view(found, known, runs_as.name, others, _note(spec, known, any(accelerators))), None
 
 
-def _view(found: Estimate, known: KnownSource, class_name: str, others: list[ClassEstimateView]) -> EstimateView:
-    nodes = [_node_view(node) for node in found.nodes]
+def _view(
+    found: Estimate, known: KnownSource, class_name: str, others: list[ClassEstimateView], note: str | None
+) -> EstimateView:
     return EstimateView(
         class_name=class_name,
         frames=found.work.frames,
@@ -185,10 +189,10 @@ def _view(found: Estimate, known: KnownSource, class_name: str, others: list[Cla
         bytes=found.work.bytes,
         processor_seconds=round(found.work.processor_seconds, 1),
         shards=found.shards,
-        nodes=nodes,
+        nodes=[_node_view(node) for node in found.nodes],
         other_classes=others,
         source_job_id=known.uid,
-        note=_note(known, [*nodes, *(node for other in others for node in other.nodes)]),
+        note=note,
     )
 
 
@@ -204,12 +208,12 @@ def _other_classes(
                 yield ClassEstimateView(class_name=record.name, shards=found.shards, nodes=nodes)
 
 
-def _note(known: KnownSource, nodes: Iterable[NodeEstimateView]) -> str | None:
-    """What has been assumed, in words; None where nothing has."""
-    assumed = []
+def _note(spec: AugmentationJobSpec, known: KnownSource, accelerated: bool) -> str | None:
+    """What has been assumed, in words; None where nothing has. `accelerated`: whether any node has accelerators."""
+    assumed = stand_ins_of(spec, known.source, FIGURES)
     if known.assumes_equal_episodes:
         assumed.append("Frames were computed from the number of episodes, as if all were of the same length")
-    if any(node.accelerators for node in nodes):
+    if accelerated:
         assumed.append(
             "On nodes with accelerators the time is that of the CPU cores: what a GPU saves has not been measured"
         )
