@@ -187,6 +187,20 @@ async def test_request_may_say_what_the_dataset_is(http: httpx.AsyncClient) -> N
     assert doubled["processor_seconds"] != found["processor_seconds"]
 
 
+@pytest.mark.parametrize("default", ["", "&source_episodes=1"])
+async def test_frames_without_a_number_of_episodes_say_that_they_count_as_one(
+    http: httpx.AsyncClient, view: ClusterView, default: str
+) -> None:
+    words = "All frames count as one episode, and so as one shard: give the number of episodes in"
+    frames = f"{ASK}&source_frames=100000&source_height=480&source_width=640"
+    found = (await asked(http, f"{frames}{default}"))["estimate"]
+    assert found["shards"] == 1 and words in found["note"]
+    found = (await asked(http, f"{frames}&source_episodes=400"))["estimate"]
+    assert found["shards"] > 1 and words not in found["note"]
+    read(view, selectedEpisodes=1)
+    assert words not in (await asked(http))["estimate"]["note"]
+
+
 @pytest.mark.parametrize("query", ["source_frames=0", "source_height=x", "estimate=perhaps"])
 async def test_invalid_fact_names_its_parameter(http: httpx.AsyncClient, query: str) -> None:
     answer = await http.post(f"/v1/augmentation?dry_run=true&{query}", json=BODY)

@@ -65,7 +65,10 @@ class CreateQuery(BaseModel):
         None, ge=1, le=MAX_DATASET_FRAMES, description="For an estimate: frames of the selected episodes"
     )
     source_episodes: int = Field(
-        1, ge=1, le=MAX_DATASET_FRAMES, description="For an estimate: number of selected episodes"
+        1,
+        ge=1,
+        le=MAX_DATASET_FRAMES,
+        description="For an estimate: number of selected episodes. A job has no more shards than these; one by default",
     )
     source_cameras: int = Field(1, ge=1, le=MOST_CAMERAS, description="For an estimate: number of augmented cameras")
     source_height: int | None = Field(None, ge=1, le=MAX_SIDE, description="For an estimate: height of a frame, pixels")
@@ -176,7 +179,7 @@ async def estimate_of(
     others = [*_other_classes(gateway, runs_as.name, spec, known.source)]
     accelerators = [node.accelerators for node in found.nodes]
     accelerators += [node.accelerators for other in others for node in other.nodes]
-    return _view(found, known, runs_as.name, others, _note(spec, known, any(accelerators))), None
+    return _view(found, known, runs_as.name, others, _note(spec, known, query, any(accelerators))), None
 
 
 def _view(
@@ -208,9 +211,14 @@ def _other_classes(
                 yield ClassEstimateView(class_name=record.name, shards=found.shards, nodes=nodes)
 
 
-def _note(spec: AugmentationJobSpec, known: KnownSource, accelerated: bool) -> str | None:
+def _note(spec: AugmentationJobSpec, known: KnownSource, query: CreateQuery, accelerated: bool) -> str | None:
     """What has been assumed, in words; None where nothing has. `accelerated`: whether any node has accelerators."""
     assumed = stand_ins_of(spec, known.source, FIGURES)
+    # Generated clients send the default, too: a 1 that is stated is no different.
+    if known.uid is None and query.source_episodes == 1:
+        assumed.append(
+            "All frames count as one episode, and so as one shard: give the number of episodes in source_episodes"
+        )
     if known.assumes_equal_episodes:
         assumed.append("Frames were computed from the number of episodes, as if all were of the same length")
     if accelerated:
