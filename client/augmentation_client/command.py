@@ -214,6 +214,13 @@ def _size(count: float) -> str:
     return f"{count / size:.{0 if count >= 10 * size else 1}f} {unit}"
 
 
+def _price(price: float) -> str:
+    """In cents, and what is less than one in two digits, as it is not free: 1.20, 0.0031."""
+    if price == 0 or price >= 0.01:
+        return f"{price:.2f}"
+    return f"{price:.2g}" if price >= 0.0001 else "<0.0001"
+
+
 def _on_node(node: NodeEstimate) -> tuple[str, ...]:
     at_most, price = node.minutes_at_most, node.price
     return (
@@ -223,7 +230,7 @@ def _on_node(node: NodeEstimate) -> tuple[str, ...]:
         str(node.accelerators),
         f"{node.minutes:.1f}",
         "" if at_most is None else f"{at_most:.1f}",
-        "" if price is None else f"{price:.2f}",
+        "" if price is None else _price(price),
     )
 
 
@@ -358,7 +365,7 @@ def _show_job(job: JobStatus, output: str) -> None:
 def _progress(job: JobStatus) -> str:
     seconds, price = job.progress.estimated_seconds_remaining, job.progress.estimated_price
     left = [] if seconds is None else [f"about {seconds / 60:.1f} minutes left"]
-    cost = [] if price is None else [f"price about {price:.2f}"]
+    cost = [] if price is None else [f"price about {_price(price)}"]
     return ", ".join([f"{job.progress.percent}%", *left, *cost])
 
 

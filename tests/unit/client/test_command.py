@@ -226,6 +226,22 @@ def test_estimate_gives_sizes_in_their_unit(capsys: pytest.CaptureFixture[str], 
     assert f"about {size}\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("price", "shown"),
+    [(0, "0.00"), (0.00002, "<0.0001"), (0.0031, "0.0031"), (0.00314, "0.0031"), (0.01, "0.01"), (1.2, "1.20")],
+)
+def test_price_that_is_not_zero_never_reads_as_free(
+    capsys: pytest.CaptureFixture[str], price: float, shown: str
+) -> None:
+    estimate = {**ESTIMATE, "nodes": [{**NODE, "price": price}], "other_classes": []}
+    assert run(ScriptedGateway(tried(estimate)), "estimate", "--dataset", "a/b") == 0
+    assert capsys.readouterr().out.splitlines()[-2].split()[-1] == shown
+    progress = {"percent": 40, "estimated_price": price}
+    gateway = ScriptedGateway(reply(200, {**STATUS, "status": "running", "progress": progress}))
+    assert run(gateway, "get", JOB_ID) == 0
+    assert f"price about {shown}\n" in capsys.readouterr().out
+
+
 def test_estimate_of_a_described_dataset_reads_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     described = ["--source-frames", "1000", "--source-height", "480", "--source-width", "640"]
     gateway = ScriptedGateway(tried(ESTIMATE))

@@ -85,6 +85,17 @@ async def test_estimate_is_of_what_a_preview_has_read(
     assert writes(kube) == [], "nothing is created for an estimate"
 
 
+@pytest.mark.parametrize("hour", [0.0001, 1e-6])
+async def test_price_of_less_than_a_cent_is_not_rounded_to_nothing(
+    http: httpx.AsyncClient, view: ClusterView, hour: float
+) -> None:
+    placements = [{"name": "cheap", "pricePerHour": hour}]
+    metadata = {**CPU["metadata"], "resourceVersion": "6"}
+    view.classes.replace(listing({"metadata": metadata, "spec": {**CPU["spec"], "placements": placements}}, version=6))
+    (node,) = (await asked(http, STATED))["estimate"]["nodes"]
+    assert node["price"] == pytest.approx(hour * node["pod_hours"], rel=0.05)
+
+
 async def test_other_classes_of_the_type_are_estimated_too(http: httpx.AsyncClient, view: ClusterView) -> None:
     def named(name: str, **spec: Any) -> dict[str, Any]:
         metadata = {"name": name, "uid": name, "resourceVersion": "6"}

@@ -261,8 +261,13 @@ def _node_view(node: NodeEstimate) -> NodeEstimateView:
         minutes=round(node.seconds / 60, 2),
         minutes_at_most=None if node.seconds_at_most is None else round(node.seconds_at_most / 60, 2),
         pod_hours=round(node.pod_hours, 4),
-        price=None if node.price is None else round(node.price, 4),
+        price=None if node.price is None else _rounded(node.price),
     )
+
+
+def _rounded(price: float) -> float:
+    """To four decimals; what is less than a cent to two digits, as it is not free."""
+    return round(price, 4) if price >= 0.01 else float(f"{price:.2g}")
 
 
 def _name_of(spec: AugmentationJobSpec) -> str:

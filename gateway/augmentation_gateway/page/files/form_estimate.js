@@ -1,6 +1,6 @@
 // The form's estimate: frames, bytes, time and price of the job, from a dry run. A preview has to have read the dataset.
 
-import { bytes, duration, number, plural } from "./format.js";
+import { bytes, duration, number, plural, price } from "./format.js";
 import { fill, h, say } from "./dom.js";
 
 /** The panel. Call `show(estimate, missing)` with what the dry run answered; null and null: there is none now. */
@@ -31,10 +31,10 @@ function frames({ frames: count, images }) {
   return images === count ? number(count) : `${number(count)}, ${plural(images, "image")}`;
 }
 
-/** "12m 5s to 40m on 4 pods of 2 cores, price 1.20" */
+/** "12m 5s to 40m on 4 pods of 2 cores, price 1.20"; one time where both read alike. */
 function onNode(node) {
-  const most = node.minutes_at_most;
-  const time = [node.minutes, most].filter((minutes) => minutes !== null).map((minutes) => duration(60 * minutes)).join(" to ");
+  const times = [node.minutes, node.minutes_at_most].filter((minutes) => minutes !== null).map((minutes) => duration(60 * minutes));
+  const time = [...new Set(times)].join(" to ");
   const where = `on ${plural(node.pods, "pod")} of ${plural(node.cores, "core")}${node.accelerators ? ` and ${plural(node.accelerators, "GPU")}` : ""}`;
-  return `${time} ${where}${node.price === null ? "" : `, price ${node.price.toFixed(2)}`}`;
+  return `${time} ${where}${node.price === null ? "" : `, price ${price(node.price)}`}`;
 }

@@ -18,6 +18,12 @@ export function duration(seconds) {
   return `${s}s`;
 }
 
+/** 1.2 → "1.20", 0.00314 → "0.0031": less than a cent in two digits, as it is not free. */
+export function price(value) {
+  if (value === 0 || value >= 0.01) return value.toFixed(2);
+  return value >= 0.0001 ? String(Number(value.toPrecision(2))) : "<0.0001";
+}
+
 /** How long ago, in one unit, as kubectl prints an age. */
 export function age(text, now = Date.now()) {
   const seconds = Math.max(0, Math.floor((now - new Date(text)) / 1000));

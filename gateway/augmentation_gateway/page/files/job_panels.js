@@ -4,7 +4,7 @@ import { gatewayAddress, JOBS } from "./api.js";
 import { linesOf } from "./camera_entries.js";
 import { snippet } from "./dialogs.js";
 import { h, keyed, say } from "./dom.js";
-import { bytes, clock, duration, moment, number, plural } from "./format.js";
+import { bytes, clock, duration, moment, number, plural, price } from "./format.js";
 import { PHASES } from "./states.js";
 import { yamlDocument } from "./yaml.js";
 
@@ -58,7 +58,7 @@ export function where({ spec, status }) {
     ["Preemptions", status.preemptionCount ? number(status.preemptionCount) : null],
     ["GPU time", usage.acceleratorSeconds ? duration(usage.acceleratorSeconds) : null],
     ["CPU time", usage.cpuSeconds ? duration(usage.cpuSeconds) : null],
-    ["Price", [usage.price?.toFixed(2), status.progress?.estimatedPrice !== undefined && `of about ${status.progress.estimatedPrice.toFixed(2)}`].filter(Boolean).join(" ")],
+    ["Price", [usage.price === undefined ? null : price(usage.price), status.progress?.estimatedPrice !== undefined && `of about ${price(status.progress.estimatedPrice)}`].filter(Boolean).join(" ")],
     ["Priority", spec.priorityClassName], ["Queue", spec.queueName],
     ["Project", spec.projectID && h("code", {}, spec.projectID)],
   ]);

@@ -248,7 +248,11 @@ def default_class(granted: ControlPlane) -> Iterator[None]:
         "kind": "AugmentationClass",
         "metadata": {"name": "page-cpu"},
     }
-    placements = [{"name": "spot", "pricePerHour": 3.6}]
+    steady = {"requests": {"cpu": "3999m"}, "limits": {"cpu": "4"}}
+    placements = [
+        {"name": "spot", "pricePerHour": 3.6},
+        {"name": "steady", "pricePerHour": 0.1, "resources": steady},
+    ]
     spec = {"type": "deterministic", "default": True, "image": "none", "placements": placements}
     granted.kubectl("apply", "--server-side", "-f", "-", manifest={**resource, "spec": spec})
     yield
@@ -273,6 +277,8 @@ def test_preview_is_drawn_and_redrawn_as_parameters_change(visitor: Visitor, job
     expect(panel.get_by_role("img")).to_be_visible()
     expect(estimate).to_contain_text("90,000")
     expect(estimate).to_contain_text(re.compile(r"spot.*\d+[ms] on 5 pods of 4 cores, price \d+\.\d\d"))
+    # One time where both read alike, and a price of less than a cent that is not free.
+    expect(estimate).to_contain_text(re.compile(r"steady[\dms ]+ on 5 pods of 4 cores, price 0\.00\d{1,2}(?!\d)"))
     panel.get_by_label("Redraw on changes").check()
     write(page, augment_brightness_max="40")
     second = preview_of(jobs, "lab/drawn", known=[first])
