@@ -25,9 +25,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import rich
 import rich.table
 from pydantic import TypeAdapter
+from rich.console import Console
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 MEASURED = CHECKOUT / "build" / "bench"
@@ -35,6 +35,15 @@ MEASURED = CHECKOUT / "build" / "bench"
 
 Cell = str | int | float | None
 Kind = Literal["lines", "stacked-bars", "scatter"]
+
+
+WIDTH = 160
+"""Characters of a line that goes into a file or a pipe: there a table of eight columns is not to lose its names."""
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Table:
         table = rich.table.Table(*self.columns, title=self.title, title_justify="left")
         for row in self.rows:
             table.add_row(*map(cell_text, row))
-        rich.print(table)
+        _console().print(table)
 
 
 @dataclass(frozen=True)
@@ -144,7 +153,7 @@ class Figures:
         for each in self.tables:
             each.print()
         for note in self.notes:
-            rich.print(note)
+            _console().print(note)
 
 
 _DOCUMENT = TypeAdapter(Figures)

@@ -93,8 +93,7 @@ def run(user: User, source: str, copies: int, shards: int) -> tuple[JobTimes, st
 
 def figures_of(times: JobTimes, estimate: str, frames: int, *, short: bool) -> Figures:
     parts, wall = times.parts(), times.seconds
-    spent = [part for part in PARTS if parts[part]]
-    rows: list[list[Cell]] = [[part, parts[part], f"{parts[part] / wall:.3f}"] for part in spent]
+    rows: list[list[Cell]] = [[part, parts[part], f"{parts[part] / wall:.3f}"] for part in PARTS]
     rows.append(["wall time", wall, "1"])
     threads: list[list[Cell]] = [[stage, seconds] for stage, seconds in times.stage_seconds().items()]
     shards = len(times.events("augment", "completed"))
@@ -102,7 +101,8 @@ def figures_of(times: JobTimes, estimate: str, frames: int, *, short: bool) -> F
         title="A whole job, from POST to completed",
         what=f"{frames:,} augmented frames of {HEIGHT}x{WIDTH}, {', '.join(TRANSFORMS)} stacked, AV1 with a group of "
         f"two frames, by {shards} shards on a local cluster, whose node has the images. The time in which shards are "
-        "at work is divided in proportion of what each stage took: processor time where it computes, else waiting.",
+        "at work is divided in proportion of what each stage took: processor time where it computes, else waiting. "
+        "Timestamps are of whole seconds, so what took less than one may be 0.",
         command="python -m benchmarks.whole_job" + (" --short" if short else ""),
         tables=[
             Table("Where each second goes", ["part", "seconds", "share"], rows),
@@ -114,7 +114,7 @@ def figures_of(times: JobTimes, estimate: str, frames: int, *, short: bool) -> F
                 "stacked-bars",
                 Axis("", [f"{frames:,} frames"]),
                 "seconds",
-                [Series(part, [parts[part]]) for part in spent],
+                [Series(part, [parts[part]]) for part in PARTS],
             )
         ],
         notes=[

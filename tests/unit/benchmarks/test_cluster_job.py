@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from benchmarks.cluster_job import PARTS, JobTimes
+from benchmarks.whole_job import figures_of
 
 
 def at(seconds: int) -> str:
@@ -68,3 +69,16 @@ def test_each_second_belongs_to_its_part() -> None:
     assert parts["publish"] == 1
     assert TIMES.share_of_augment() == pytest.approx(107 / 120)
     assert TIMES.share_at_work() == pytest.approx(100 / 120)
+
+
+def test_phase_that_took_less_than_a_second_is_in_the_table_and_in_the_bar() -> None:
+    publish = phase("publish", 115, 118, ("started", 118, {}))
+    quick = JobTimes(
+        {**TIMES.job, "status": {"completedAt": at(120), "phases": [*PHASES[:2], publish]}},
+        {**TIMES.pods, "publish": [pod(115, 116, 118)]},
+    )
+    figures = figures_of(quick, "", 100, short=False)
+    assert quick.parts()["publish"] == 0
+    assert [row[0] for row in figures.tables[0].rows] == [*PARTS, "wall time"]
+    assert ["publish", 0, "0.000"] in figures.tables[0].rows
+    assert [series.label for series in figures.plots[0].series] == list(PARTS)
