@@ -7,12 +7,13 @@ what should not grow is the memory of a shard, and the processor time of resolve
 through the logarithms, the exponent, is 1 where a cost is proportional and 0 where it is constant. Memory is allocated
 as in the worker's image.
 
-Then one job of 24 episodes is made by one to eight shards, on one core and on two: how long shards start, which is what
-jobs of two frames a shard take, how many frames a second are made beyond that, and the whole compared with the model
+Then one job of 24 episodes is made by one to eight shards, on one core and on two: its augment phase, in which each
+shard starts, too, and the whole, compared with the model
 
-    seconds = resolve + publish + ceil(shards / cores) * start + work / cores
+    seconds = resolve + publish + augment,  augment = ceil(shards / cores) * start + work / cores
 
-by which a larger job is continued to nodes of a cluster, one for each shard: more than this machine has.
+whose parts are those of one shard on one core: start is what a job of two frames takes, work the rest. With the model a
+larger job is continued to nodes of a cluster, one for each shard: more than this machine has.
 
     python -m benchmarks.growth            6 minutes on two quiet cores
     python -m benchmarks.growth --short    under a minute; not published
@@ -169,9 +170,13 @@ class Model:
     start: float
     work: float
 
+    def augment(self, shards: int, cores: int) -> float:
+        """Seconds of the augment phase on one machine, on which as many shards run at a time as there are cores."""
+        return -(-shards // cores) * self.start + self.work / cores
+
     def here(self, shards: int, cores: int) -> float:
-        """Seconds on one machine, on which as many shards run at a time as there are cores."""
-        return self.fixed + -(-shards // cores) * self.start + self.work / cores
+        """Seconds of the whole job there."""
+        return self.fixed + self.augment(shards, cores)
 
     def on_nodes(self, shards: int, times: float) -> float:
         """Seconds with a core of its own for each shard, of a job with so many times as many frames."""
@@ -185,15 +190,13 @@ class Scaled:
     Attributes:
         cores, shards: how many.
         seconds: of the whole job.
-        starting: of them, in which shards started and ended.
-        making: of them, in which they made frames.
+        augment: of them, the augment phase, in which its shards start, too.
     """
 
     cores: int
     shards: int
     seconds: float
-    starting: float
-    making: float
+    augment: float
 
 
 def measure_scaling(
@@ -202,20 +205,13 @@ def measure_scaling(
     """The model, from a run of one shard on one core, and what was measured."""
     found: list[Scaled] = []
     model: Model | None = None
+    start = bench.run(STARTED, cores=1)["augment"].clock
     for cores, counts in shards_by_cores.items():
-        # As many shards start at a time as there are cores.
-        starts = {
-            together: bench.run(replace(STARTED, episodes=together), shards=together, cores=cores)["augment"].clock
-            for together in {min(shards, cores) for shards in counts}
-        }
         for shards in counts:
             spent = bench.run(size, shards=shards, cores=cores)
             augment = spent["augment"].clock
-            starting = -(-shards // cores) * starts[min(shards, cores)]
-            found.append(
-                Scaled(cores, shards, sum(each.clock for each in spent.values()), starting, augment - starting)
-            )
-            model = model or Model(spent["resolve"].clock + spent["publish"].clock, starting, augment - starting)
+            found.append(Scaled(cores, shards, sum(each.clock for each in spent.values()), augment))
+            model = model or Model(spent["resolve"].clock + spent["publish"].clock, start, augment - start)
     assert model is not None
     return model, found
 
@@ -227,31 +223,33 @@ def scaling_table(size: Size, model: Model, found: Sequence[Scaled]) -> Table:
             each.shards,
             each.seconds,
             model.here(each.shards, each.cores),
-            each.starting,
-            each.making,
-            size.augmented_frames / each.making,
+            each.augment,
+            model.augment(each.shards, each.cores),
+            size.augmented_frames / each.augment,
         ]
         for each in found
     ]
     title = f"A job of {size.augmented_frames:,} augmented frames by shards and cores of this machine, seconds"
-    columns = ["cores", "shards", "whole job", "by the model", "shards start", "make frames", "frames a second made"]
+    columns = ["cores", "shards", "whole job", "by the model", "augment", "by the model", "augment, frames a second"]
     return Table(title, columns, rows)
 
 
 def scaling_plots(size: Size, model: Model, found: Sequence[Scaled]) -> list[Plot]:
     shards = sorted({each.shards for each in found})
-    made = {(each.cores, each.shards): size.augmented_frames / each.making for each in found}
-    lines = [
-        Series(f"{cores} cores" if cores > 1 else "1 core", [made.get((cores, count)) for count in shards])
-        for cores in sorted({each.cores for each in found})
-    ]
+    measured = {(each.cores, each.shards): size.augmented_frames / each.augment for each in found}
+    lines = []
+    for cores in sorted({each.cores for each in found}):
+        name = f"{cores} cores" if cores > 1 else "1 core"
+        modelled = [size.augmented_frames / model.augment(count, cores) for count in shards]
+        lines.append(Series(name, [measured.get((cores, count)) for count in shards]))
+        lines.append(Series(f"{name}, by the model", modelled))
     times = CLUSTER_FRAMES / size.augmented_frames
     faster = [model.on_nodes(1, times) / model.on_nodes(count, times) for count in CLUSTER_SHARDS]
     beyond = [Series("model", faster), Series("proportional", list(CLUSTER_SHARDS))]
     nodes = Axis("shards, each on a node of its own", list(CLUSTER_SHARDS))
     title = f"{CLUSTER_FRAMES:,} augmented frames on nodes of one core, by the model"
     return [
-        Plot("While frames are made on this machine", "lines", Axis("shards", shards), "frames a second", lines),
+        Plot("The augment phase on this machine", "lines", Axis("shards", shards), "frames a second", lines),
         Plot(title, "lines", nodes, "times as fast as one shard", beyond, log=True),
     ]
 
@@ -274,8 +272,8 @@ def main() -> None:
         what="A generated job (four episodes of 100 frames of 240x320, one camera, one copy, AV1, lighting and noise), "
         "of which one property grows at a time: an exponent of 1 is a proportional cost, 0 a constant one. Then "
         "one job by more shards and cores, as many shards at a time as cores, and by a model where this machine has no "
-        "more. How long shards start is what jobs of two frames a shard take. Memory is allocated as in the worker's "
-        "image.",
+        "more. Each shard starts within the augment phase: in so short a job, more shards than cores make it slower. "
+        "Memory is allocated as in the worker's image.",
         command="python -m benchmarks.growth" + (" --short" if short else ""),
         tables=[growth_table(costs, factors), scaling_table(size, model, scaled)],
         plots=[*growth_plots(costs, factors), *scaling_plots(size, model, scaled)],
