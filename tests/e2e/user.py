@@ -124,8 +124,8 @@ class User:
     def uploads_held(self, dataset_id: str, *, after: int = 0) -> Iterator[None]:
         """The hub takes so many files for a result, and keeps who sends the next waiting until the block is left.
 
-        A job that must be running for the test's next step is so, however fast it is. Two minutes are the worker's
-        patience with a request; from then on it tries again, for one minute more.
+        A job that must be running for the test's next step is so, however fast it is. The worker's
+        timeout for a request is two minutes; from then on it tries again, for one minute more.
         """
         hub, token = self.access.hub_endpoint, self.access.hub_token
         path = f"/lfs-storage/{dataset_id}/"
