@@ -228,30 +228,25 @@ def main() -> int:
         flush=True,
     )
     wrong = 0
-    with tempfile.TemporaryDirectory() as name:
-        plane = ControlPlane(Path(name))
+    with tempfile.TemporaryDirectory() as name, ControlPlane(Path(name)) as plane:
+        plane.kubectl("apply", "--server-side", "-f", "-", manifest=RIGHTS)
+        attacked = Attacked(plane, Path(name), keys=options.keys, jobs=options.jobs)
+        attacked.gateway.start()
         try:
-            plane.start()
-            plane.kubectl("apply", "--server-side", "-f", "-", manifest=RIGHTS)
-            attacked = Attacked(plane, Path(name), keys=options.keys, jobs=options.jobs)
-            attacked.gateway.start()
-            try:
-                attacked.gateway.await_ready()
-                process = attacked.gateway.process_id
-                latency = True
-                for each in (CALM, *(options.only or ATTACKS)):
-                    seen = attacked.attack(each, seconds=options.seconds)
-                    if each == CALM and seen.percentile(99) > BUSY_SECONDS:
-                        latency = False
-                        print("this machine is busy with other things: times are shown and not judged", flush=True)
-                    problems = seen.problems(latency=latency)
-                    wrong += bool(problems)
-                    print(report(seen, problems), flush=True)
-                assert attacked.gateway.process_id == process
-            finally:
-                code = attacked.gateway.stop()
+            attacked.gateway.await_ready()
+            process = attacked.gateway.process_id
+            latency = True
+            for each in (CALM, *(options.only or ATTACKS)):
+                seen = attacked.attack(each, seconds=options.seconds)
+                if each == CALM and seen.percentile(99) > BUSY_SECONDS:
+                    latency = False
+                    print("this machine is busy with other things: times are shown and not judged", flush=True)
+                problems = seen.problems(latency=latency)
+                wrong += bool(problems)
+                print(report(seen, problems), flush=True)
+            assert attacked.gateway.process_id == process
         finally:
-            plane.stop()
+            code = attacked.gateway.stop()
     if code != 0:
         print(f"the gateway ended with {code}")
     return 1 if wrong or code else 0

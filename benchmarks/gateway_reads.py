@@ -220,26 +220,21 @@ def main() -> None:
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is needed: apt-get install wrk, or brew install wrk")
     print(f"{len(os.sched_getaffinity(0))} cores, Python {sys.version.split()[0]}, one gateway process")
-    with tempfile.TemporaryDirectory() as name:
-        plane = ControlPlane(Path(name))
+    with tempfile.TemporaryDirectory() as name, ControlPlane(Path(name)) as plane:
+        plane.kubectl("apply", "--server-side", "-f", "-", manifest=RIGHTS)
+        gateway = GatewayProcess(Path(name), plane.kubeconfig_of("gateway"))
+        for number in range(20):
+            gateway.create_key("full" if number == 0 else f"key-{number}", "--namespace", "robots")
+        gateway.start()
         try:
-            plane.start()
-            plane.kubectl("apply", "--server-side", "-f", "-", manifest=RIGHTS)
-            gateway = GatewayProcess(Path(name), plane.kubeconfig_of("gateway"))
-            for number in range(20):
-                gateway.create_key("full" if number == 0 else f"key-{number}", "--namespace", "robots")
-            gateway.start()
-            try:
-                gateway.await_ready()
-                uid = asyncio.run(fill(plane, options.jobs))
-                asyncio.run(set_status(plane, status(EVENTS)))
-                pages(gateway, options.jobs)
-                reads(plane, gateway, uid, options)
-                asyncio.run(streams(plane, gateway, uid, options.streams))
-            finally:
-                gateway.stop()
+            gateway.await_ready()
+            uid = asyncio.run(fill(plane, options.jobs))
+            asyncio.run(set_status(plane, status(EVENTS)))
+            pages(gateway, options.jobs)
+            reads(plane, gateway, uid, options)
+            asyncio.run(streams(plane, gateway, uid, options.streams))
         finally:
-            plane.stop()
+            gateway.stop()
 
 
 if __name__ == "__main__":

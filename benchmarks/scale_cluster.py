@@ -32,31 +32,26 @@ Json = dict[str, Any]
 @contextmanager
 def scale_cluster() -> Iterator[ControlPlane]:
     """Everything but the controllers that are measured. All of it is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="operator-scale-") as name:
-        plane = ControlPlane(Path(name))
-        try:
-            plane.start()
-            plane.start_program(
-                "kube-controller-manager",
-                f"--kubeconfig={plane.kubeconfig}",
-                "--controllers=job-controller,garbage-collector-controller",
-                "--leader-elect=false",
-                "--secure-port=0",
-                "--concurrent-job-syncs=20",
-                *_UNTHROTTLED,
-            )
-            plane.start_program("kube-scheduler", f"--config={_scheduler_settings(plane)}", "--secure-port=0")
-            plane.start_program("kwok", f"--config={_kwok_settings(plane)}", f"--kubeconfig={plane.kubeconfig}")
-            install_chart(plane)
-            plane.kubectl("create", "namespace", NAMESPACE)
-            for number in range(NODES):
-                plane.kubectl("create", "-f", "-", manifest=_node(f"node-{number}"))
-            plane.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=30s")
-            # Nodes are born with this taint, and the controller that takes it away would want them to have heartbeats.
-            plane.kubectl("taint", "nodes", "--all", "node.kubernetes.io/not-ready-")
-            yield plane
-        finally:
-            plane.stop()
+    with tempfile.TemporaryDirectory(prefix="operator-scale-") as name, ControlPlane(Path(name)) as plane:
+        plane.start_program(
+            "kube-controller-manager",
+            f"--kubeconfig={plane.kubeconfig}",
+            "--controllers=job-controller,garbage-collector-controller",
+            "--leader-elect=false",
+            "--secure-port=0",
+            "--concurrent-job-syncs=20",
+            *_UNTHROTTLED,
+        )
+        plane.start_program("kube-scheduler", f"--config={_scheduler_settings(plane)}", "--secure-port=0")
+        plane.start_program("kwok", f"--config={_kwok_settings(plane)}", f"--kubeconfig={plane.kubeconfig}")
+        install_chart(plane)
+        plane.kubectl("create", "namespace", NAMESPACE)
+        for number in range(NODES):
+            plane.kubectl("create", "-f", "-", manifest=_node(f"node-{number}"))
+        plane.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=30s")
+        # Nodes are born with this taint, and the controller that takes it away would want them to have heartbeats.
+        plane.kubectl("taint", "nodes", "--all", "node.kubernetes.io/not-ready-")
+        yield plane
 
 
 def _scheduler_settings(plane: ControlPlane) -> Path:

@@ -32,9 +32,5 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
             program_path(program)
     except (DevclusterError, OSError) as error:
         pytest.fail(f"These tests need Kubernetes' own programs, and they cannot be had: {error}", pytrace=False)
-    plane = ControlPlane(tmp_path_factory.mktemp("control-plane"))
-    try:
-        plane.start()
+    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
         yield plane
-    finally:
-        plane.stop()

@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from devcluster.kubernetes_version import program_path
 from devcluster.tools import tool_path
@@ -31,10 +32,12 @@ TAIL_LINES = 20
 
 
 class ControlPlane:
-    """etcd and kube-apiserver with the project's CRDs.
+    """etcd and kube-apiserver with the project's CRDs, which run while the context lasts.
+
+    Entering raises RuntimeError with the end of a log where one of them does not come up.
 
     Attributes:
-        folder: where data, certificates, logs and kubeconfigs lie.
+        folder: where data, certificates, logs and kubeconfigs lie; made if it does not exist.
         url: of the API server, `https://127.0.0.1:PORT`; the same after a restart.
         token: bearer token of the user admin.
         kubeconfig: file for the user admin.
@@ -54,8 +57,19 @@ class ControlPlane:
         self._controller_manager: subprocess.Popen[bytes] | None = None
         self._programs: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> None:
-        """Start both, and apply the CRDs. Raises RuntimeError with the end of a log where one does not come up."""
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self.folder.mkdir(exist_ok=True)
         self._write_secrets()
         self._etcd = self._spawn(
             "etcd",
@@ -75,8 +89,8 @@ class ControlPlane:
         self.kubectl("apply", "--server-side", "-f", str(CRDS))
         self.kubectl("wait", "--for=condition=Established", "--timeout=50s", "crd", "--all")
 
-    def stop(self) -> None:
-        """Stop everything. The API server before etcd: one whose etcd is gone hangs for a minute, holding its port."""
+    def _stop(self) -> None:
+        # The API server before etcd: one whose etcd is gone hangs for a minute, holding its port.
         for process in (*self._programs, self._controller_manager):
             _end(process, signal.SIGKILL)
         self._programs, self._controller_manager = [], None

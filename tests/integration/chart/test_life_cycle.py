@@ -24,13 +24,9 @@ PROGRESS_COLUMN = "    - name: Progress\n"
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane of these tests' own, with CRDs that kubectl applied."""
-    plane = ControlPlane(tmp_path_factory.mktemp("chart-control-plane"))
-    try:
-        plane.start()
+    with ControlPlane(tmp_path_factory.mktemp("chart-control-plane")) as plane:
         plane.start_controllers("clusterrole-aggregation-controller")
         yield plane
-    finally:
-        plane.stop()
 
 
 @pytest.fixture(scope="module")

@@ -95,26 +95,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(2**31))
     options = parser.parse_args()
     total, passed = 0, True
-    with tempfile.TemporaryDirectory() as name:
-        plane = ControlPlane(Path(name))
+    with tempfile.TemporaryDirectory() as name, ControlPlane(Path(name)) as plane:
+        plane.kubectl("apply", "--server-side", "-f", "-", manifest=RIGHTS)
+        gateway = GatewayProcess(Path(name), plane.kubeconfig_of("gateway"))
+        gateway.create_key("full", "--namespace", "robots")
+        gateway.start()
         try:
-            plane.start()
-            plane.kubectl("apply", "--server-side", "-f", "-", manifest=RIGHTS)
-            gateway = GatewayProcess(Path(name), plane.kubeconfig_of("gateway"))
-            gateway.create_key("full", "--namespace", "robots")
-            gateway.start()
-            try:
-                gateway.await_ready()
-                for key in (gateway.keys["full"], None):
-                    outcome = fuzz(
-                        gateway, key, examples=options.examples, seed=options.seed, seconds=options.seconds / 2
-                    )
-                    total, passed = total + outcome.cases, passed and outcome.passed
-                    print(outcome.report)
-            finally:
-                gateway.stop()
+            gateway.await_ready()
+            for key in (gateway.keys["full"], None):
+                outcome = fuzz(gateway, key, examples=options.examples, seed=options.seed, seconds=options.seconds / 2)
+                total, passed = total + outcome.cases, passed and outcome.passed
+                print(outcome.report)
         finally:
-            plane.stop()
+            gateway.stop()
     print(f"{total} cases, seed {options.seed}: {'all as documented' if passed else 'NOT as documented, see above'}")
     return 0 if passed else 1
 

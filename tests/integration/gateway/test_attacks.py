@@ -33,9 +33,7 @@ EXPECTED: dict[str, set[str]] = {
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     # Its jobs and default class must not appear in the namespace of other tests.
-    plane = ControlPlane(tmp_path_factory.mktemp("attacked"))
-    try:
-        plane.start()
+    with ControlPlane(tmp_path_factory.mktemp("attacked")) as plane:
         plane.kubectl("apply", "--server-side", "-f", "-", manifest=RIGHTS)
         attacked = Attacked(plane, tmp_path_factory.mktemp("attacked-gateway"), keys=1000, jobs=50)
         attacked.gateway.start()
@@ -44,8 +42,6 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
             yield attacked
         finally:
             assert attacked.gateway.stop() == 0
-    finally:
-        plane.stop()
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -74,14 +74,9 @@ class Identity:
 
 @pytest.fixture
 def plane(tmp_path: Path) -> Iterator[ControlPlane]:
-    plane = ControlPlane(tmp_path / "plane")
-    plane.folder.mkdir()
-    try:
-        plane.start()
+    with ControlPlane(tmp_path / "plane") as plane:
         install_chart(plane)
         yield plane
-    finally:
-        plane.stop()
 
 
 def test_operator_uses_rotated_token(plane: ControlPlane, tmp_path: Path) -> None:

@@ -20,13 +20,9 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
             tool_path(program)
     except (DevclusterError, OSError) as error:
         pytest.fail(f"These tests need Kubernetes' own programs, and they cannot be had: {error}", pytrace=False)
-    plane = ControlPlane(tmp_path_factory.mktemp("conformance-control-plane"))
-    try:
-        plane.start()
+    with ControlPlane(tmp_path_factory.mktemp("conformance-control-plane")) as plane:
         plane.start_controllers("garbage-collector-controller")
         yield plane
-    finally:
-        plane.stop()
 
 
 @pytest.mark.parametrize("check", SCENARIOS, ids=lambda check: check.__name__)

@@ -25,14 +25,10 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
             tool_path(program)
     except (DevclusterError, OSError) as error:
         pytest.fail(f"These tests need Kubernetes' own programs, and they cannot be had: {error}", pytrace=False)
-    plane = ControlPlane(tmp_path_factory.mktemp("operator-control-plane"))
-    try:
-        plane.start()
+    with ControlPlane(tmp_path_factory.mktemp("operator-control-plane")) as plane:
         plane.start_controllers("job-controller", "garbage-collector-controller", "namespace-controller")
         install_chart(plane, rf"operatorPolicy.serviceAccountAnnotations.eks\.amazonaws\.com/role-arn={{{CLOUD_ROLE}}}")
         yield plane
-    finally:
-        plane.stop()
 
 
 @pytest.fixture(scope="session")

@@ -57,13 +57,8 @@ def test_invalid_chart_value_is_rejected_by_name(value: str) -> None:
 @pytest.fixture
 def bare_plane(tmp_path: Path) -> Iterator[ControlPlane]:
     """A control plane of its own: the chart's policies would reject the requests of tests that come after this one."""
-    plane = ControlPlane(tmp_path / "plane")
-    plane.folder.mkdir()
-    try:
-        plane.start()
+    with ControlPlane(tmp_path / "plane") as plane:
         yield plane
-    finally:
-        plane.stop()
 
 
 def test_installation_for_one_namespace_has_rights_on_jobs_in_it_only(bare_plane: ControlPlane, tmp_path: Path) -> None:

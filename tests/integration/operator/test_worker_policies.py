@@ -84,16 +84,12 @@ _numbers = itertools.count()
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """An API server of these tests' own, without an operator that would put right what they write."""
-    plane = ControlPlane(tmp_path_factory.mktemp("workers-control-plane"))
-    try:
-        plane.start()
+    with ControlPlane(tmp_path_factory.mktemp("workers-control-plane")) as plane:
         install_chart(plane)
         administrator = Cluster(plane)
         administrator.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         until_in_force(administrator)
         yield administrator
-    finally:
-        plane.stop()
 
 
 def until_in_force(cluster: Cluster) -> None:
