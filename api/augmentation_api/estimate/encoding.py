@@ -107,8 +107,21 @@ class Encoding:
 
 
 def figures_of(codec: str, figures: Figures) -> CodecFigures:
-    """Figures of a codec; of images that were not measured those of PNG, of videos those of AV1."""
-    return figures.codecs.get(codec) or figures.codecs["png" if codec in IMAGES else VideoCodec.AV1.value]
+    """Figures of a codec, or of the one that stands in for it."""
+    return figures.codecs[_measured_codec(codec, figures)]
+
+
+def source_stand_ins(codec: str, figures: Figures) -> Iterator[str]:
+    """A sentence that names the codec as which a source is counted whose own was not measured."""
+    if (counted := _measured_codec(codec, figures)) != codec:
+        yield f"The codec {codec} has not been measured: figures are those of {counted}, which may be faster or slower"
+
+
+def _measured_codec(codec: str, figures: Figures) -> str:
+    """The codec itself if it was measured; else PNG for images, AV1 for videos."""
+    if codec in figures.codecs:
+        return codec
+    return "png" if codec in IMAGES else VideoCodec.AV1.value
 
 
 def _order_of(preset: str) -> tuple[str, ...]:

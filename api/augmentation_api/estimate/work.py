@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from augmentation_api.copies import transforms_of_copies
-from augmentation_api.estimate.encoding import IMAGES, Encoding, figures_of
+from augmentation_api.estimate.encoding import IMAGES, Encoding, figures_of, source_stand_ins
 from augmentation_api.estimate.figures import Figures
 from augmentation_api.spec import Augmentation, AugmentationJobSpec
 from augmentation_api.status import SourceStatus, StreamStatus
@@ -73,15 +73,18 @@ def work_of(spec: AugmentationJobSpec, source: SourceStatus, figures: Figures) -
 
 
 def stand_ins_of(spec: AugmentationJobSpec, source: SourceStatus, figures: Figures) -> list[str]:
-    """Sentences that name what of the copies' encoding was not measured, what is counted instead, and how that errs.
+    """Sentences that name what of the codecs was not measured, what is counted instead, and how that errs.
 
     Args:
         spec: of the job.
         source: with `streams`.
         figures: what was measured.
     """
-    encodings = (Encoding.of_copies(stream, spec.output.video, figures) for stream in source.streams or ())
-    return list(dict.fromkeys(sentence for encoding in encodings for sentence in encoding.stand_ins()))
+    sentences: list[str] = []
+    for stream in source.streams or ():
+        sentences += source_stand_ins(stream.codec, figures)
+        sentences += Encoding.of_copies(stream, spec.output.video, figures).stand_ins()
+    return list(dict.fromkeys(sentences))
 
 
 @dataclass(frozen=True)

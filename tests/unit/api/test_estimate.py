@@ -183,6 +183,12 @@ def test_what_was_measured_has_no_stand_in(video: dict[str, Any], stream: dict[s
     assert stand_ins_of(spec_of(output={"video": video}), source_of(stream=stream), FIGURES) == []
 
 
+@pytest.mark.parametrize(("codec", "counted"), [("vp9", "av1"), ("mpeg4", "av1"), ("webp", "png"), ("bmp", "png")])
+def test_codec_of_the_source_that_was_not_measured_is_named_with_its_stand_in(codec: str, counted: str) -> None:
+    (found,) = stand_ins_of(spec_of(), source_of(stream={"codec": codec}), FIGURES)
+    assert found.startswith(f"The codec {codec} has not been measured: figures are those of {counted}, which")
+
+
 def test_stand_in_for_how_the_source_is_encoded_is_named_once() -> None:
     stream = {"codec": "av1", "height": 480, "width": 640, "bytesPerFrame": 5000, "preset": "2"}
     found = stand_ins_of(spec_of(), source_of(streams=[stream, {**stream, "height": 240}]), FIGURES)
