@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from augmentation_api.spec import Augmentation, AugmentationJobSpec, Source
-from augmentation_api.status import SourceStatus, StreamStatus
+from augmentation_api.status import MOST_SPLITS, SourceStatus, StreamStatus
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.job_access import visible
 from augmentation_gateway.credentials.keys import ApiKey, Right
@@ -30,11 +30,13 @@ class KnownSource:
         source: as resolve would report it.
         uid: of the job that has read it; None for what the request says of it.
         assumes_equal_episodes: whether the selected frames were computed from the number of selected episodes.
+        unknown_split: the first split of the new job that the other has not found; what is selected is then unknown.
     """
 
     source: SourceStatus
     uid: str | None
     assumes_equal_episodes: bool = False
+    unknown_split: str | None = None
 
 
 async def known_source(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec) -> KnownSource | None:
@@ -53,7 +55,7 @@ async def known_source(gateway: Gateway, key: ApiKey, spec: AugmentationJobSpec)
     near: KnownSource | None = None
     async for some in slices(newest):
         for _, known in legible(some, lambda job: _known(job, spec)):
-            if known is not None and not known.assumes_equal_episodes:
+            if known is not None and not known.assumes_equal_episodes and known.unknown_split is None:
                 return known
             near = near or known
     return near
@@ -79,18 +81,24 @@ def _known(record: JobRecord, spec: AugmentationJobSpec) -> KnownSource | None:
     streams = _streams(status, selection.cameras, wanted.cameras)
     if streams is None:
         return None
+    status = status.model_copy(update={"streams": streams})
     if _selection(selection) == _selection(wanted):
-        return KnownSource(status.model_copy(update={"streams": streams}), record.uid)
+        return KnownSource(status, record.uid)
+    return _of_other_selection(status, wanted, record.uid)
+
+
+def _of_other_selection(status: SourceStatus, wanted: Augmentation, uid: str) -> KnownSource | None:
+    if (unknown := _unknown_split(status, wanted)) is not None:
+        return KnownSource(status, uid, unknown_split=unknown)
     count = _selected_episodes(status, wanted)
     if count is None or not status.episodes or status.frames is None:
         return None
     changed = {
-        "streams": streams,
         "selected_episodes": count,
         "selected_frames": round(status.frames * count / status.episodes),
         "max_shards": None,
     }
-    return KnownSource(status.model_copy(update=changed), record.uid, assumes_equal_episodes=True)
+    return KnownSource(status.model_copy(update=changed), uid, assumes_equal_episodes=True)
 
 
 def _selection(augmentation: Augmentation) -> tuple[object, ...]:
@@ -106,6 +114,14 @@ def _streams(status: SourceStatus, had: Iterable[str], wants: Iterable[str]) -> 
         # All that are augmented are stored alike, and cameras that are named are taken to be as they are.
         return [streams[0].model_copy(update={"cameras": len(after)})]
     return None
+
+
+def _unknown_split(status: SourceStatus, wanted: Augmentation) -> str | None:
+    """The first split that is not in a list of all splits; None if there is none, or no such list."""
+    if status.splits is None or len(status.splits) >= MOST_SPLITS:
+        return None
+    found = {split.name for split in status.splits}
+    return next((name for name in wanted.splits if name not in found), None)
 
 
 def _selected_episodes(status: SourceStatus, wanted: Augmentation) -> int | None:

@@ -171,6 +171,38 @@ async def test_selection_of_no_episode_says_how_the_job_would_fail(
     assert words in answer["estimate_missing"]
 
 
+@pytest.mark.parametrize("others", [{}, {"where": "success == true"}, {"episodes": "0:50"}])
+async def test_unknown_split_is_named_with_those_that_were_found(
+    http: httpx.AsyncClient, view: ClusterView, others: dict[str, Any]
+) -> None:
+    read(view)
+    missing = (await asked(http, splits=["test", "valid"], **others))["estimate_missing"]
+    assert missing.startswith("No split 'valid' was found when lerobot/pusht was last read; it had: train, test.")
+    # The client and the page create a preview, or offer one, where an answer names this request.
+    assert "/v1/previews" not in missing
+
+
+@pytest.mark.parametrize("splits", [None, [{"name": f"part-{number}", "episodes": "0:1"} for number in range(64)]])
+async def test_split_is_not_called_unknown_where_not_all_are_listed(
+    http: httpx.AsyncClient, view: ClusterView, splits: list[dict[str, str]] | None
+) -> None:
+    read(view, splits=splits)
+    assert "POST /v1/previews" in (await asked(http, splits=["valid"]))["estimate_missing"]
+
+
+async def test_split_that_another_job_has_read_is_estimated_as_it_was_then(
+    http: httpx.AsyncClient, view: ClusterView
+) -> None:
+    read(view)
+    spec = {"preview": {}, "augmentation": {"splits": ["valid"]}}
+    source = {**SOURCE, "selectedEpisodes": 10, "selectedFrames": 3000}
+    older = job_object("older", 301, name="older", spec=spec, status={"state": "completed", "source": source})
+    older["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+    put(view, older)
+    found = (await asked(http, splits=["valid"], augment_copies=1))["estimate"]
+    assert (found["frames"], found["source_job_id"]) == (3000, "older")
+
+
 async def test_selection_of_one_episode_is_estimated(http: httpx.AsyncClient, view: ClusterView) -> None:
     read(view)
     assert (await asked(http, episodes="99:300", augment_copies=1))["estimate"]["frames"] == 300

@@ -47,6 +47,12 @@ _READ_IT: Final = (
     "same body does, in seconds, and starts nothing else: then ask again. Or say what the dataset is: source_frames, "
     "source_episodes, source_cameras, source_height, source_width and source_codec in the query"
 )
+# Not that a job would fail: the dataset may have the split by now, or its episodes were too many ranges for a status.
+_NO_SUCH_SPLIT: Final = (
+    "No split {unknown!r} was found when {dataset} was last read; it had: {found}. Correct splits; or, if the dataset "
+    "has this split, preview this job, which reads the dataset again: then ask again"
+)
+_MOST_LISTED: Final = 20
 
 
 class CreateQuery(BaseModel):
@@ -170,8 +176,8 @@ async def estimate_of(
     if runs_as.spec is None:
         return None, f"The AugmentationClass {runs_as.name} is invalid: have the administrator correct it."
     known = query.stated_source() or await known_source(gateway, key, spec)
-    if known is None:
-        return None, _READ_IT.format(dataset=_name_of(spec))
+    if known is None or known.unknown_split is not None:
+        return None, _unread(spec, known)
     if (refused := _empty_selection(spec, known.source) or _refused_encoding(spec, known.source)) is not None:
         return None, f"The job would fail when its source is read: {refused}."
     found = estimate(spec, known.source, runs_as.spec, FIGURES)
@@ -230,6 +236,14 @@ def _note(spec: AugmentationJobSpec, known: KnownSource, query: CreateQuery, acc
 
 def _unusable(name: str, cause: str, fix: str) -> Exception:
     return invalid([FieldProblem(("query", name), name, f"{name} {cause}", fix)])
+
+
+def _unread(spec: AugmentationJobSpec, known: KnownSource | None) -> str:
+    """Why it is not known what the job selects, and what to do."""
+    if known is None:
+        return _READ_IT.format(dataset=_name_of(spec))
+    found = ", ".join(split.name for split in (known.source.splits or ())[:_MOST_LISTED])
+    return _NO_SUCH_SPLIT.format(unknown=known.unknown_split, dataset=_name_of(spec), found=found)
 
 
 def _empty_selection(spec: AugmentationJobSpec, source: SourceStatus) -> str | None:
