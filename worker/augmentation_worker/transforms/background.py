@@ -76,7 +76,7 @@ class BackgroundParameters:
         if not self.softness:
             return mask
         softened = np.empty_like(mask)
-        weights = BlurParameters("defocus", 1, 0, self.softness).weights()
+        weights = BlurParameters("defocus", 1, 0, self.softness).weights
         blur_kernels.convolve_separably(mask[:, None], softened[:, None], weights)
         return softened
 

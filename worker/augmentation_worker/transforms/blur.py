@@ -1,6 +1,7 @@
 """Blur, the same for every frame of an episode: motion blur along a line, or the gaussian that stands for defocus."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, cos, radians, sin
 from typing import Any
 
@@ -36,6 +37,7 @@ class BlurParameters:
     motion_angle_degrees: float
     defocus_sigma: float
 
+    @cached_property
     def line(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Offsets (rows, columns) of the pixels on the streak: `motion_length` of them, one per pixel of its length.
 
@@ -53,6 +55,7 @@ class BlurParameters:
         """1 / motion_length as a fixed-point number."""
         return np.uint32(round((1 << blur_kernels.RECIPROCAL_BITS) / self.motion_length))
 
+    @cached_property
     def weights(self) -> NDArray[np.uint16]:
         """uint16 [reach + 1]: weights at distance 0, 1, 2, … of a gaussian; on both sides together they sum to 256."""
         reach = max(1, ceil(_REACH_IN_SIGMAS * self.defocus_sigma))
@@ -108,9 +111,9 @@ class Blur(KeyedTransform):
         values = np.ascontiguousarray(frames)
         result = np.empty_like(values)
         if blur.kind == "motion":
-            blur_kernels.average_along(values, result, *blur.line())
+            blur_kernels.average_along(values, result, *blur.line)
         else:
-            blur_kernels.convolve_separably(values, result, blur.weights())
+            blur_kernels.convolve_separably(values, result, blur.weights)
         return result
 
     @override

@@ -18,12 +18,12 @@ _SHARPNESS_WEIGHTS = 13  # of 3x3 pixels, of which the middle one counts five ti
 def blur_in_torch(frames: torch.Tensor, blur: BlurParameters) -> torch.Tensor:
     """The twin of the kernels in plain torch, for any device."""
     if blur.kind == "motion":
-        rows, columns = blur.line()
+        rows, columns = blur.line
         taps = list(zip(rows.tolist(), columns.tolist(), strict=True))
         total = _weighted_sum(frames.to(torch.int64), [(*tap, 1) for tap in taps])
         rounded = total * int(blur.reciprocal()) + (1 << (blur_kernels.RECIPROCAL_BITS - 1))
         return (rounded >> blur_kernels.RECIPROCAL_BITS).to(torch.uint8)
-    weights = blur.weights().tolist()
+    weights = blur.weights.tolist()
     reach = len(weights) - 1
     steps = [(step, weights[abs(step)]) for step in range(-reach, reach + 1)]
     horizontal = _weighted_sum(frames.to(torch.int32), [(0, step, weight) for step, weight in steps])

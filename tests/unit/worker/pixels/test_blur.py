@@ -64,7 +64,7 @@ def test_defocus_is_torchvisions_gaussian_blur(sigma: float) -> None:
 
 @pytest.mark.parametrize("sigma", [0.7, 1.0, 2.5, 8.0, 20.0])
 def test_the_weights_of_defocus_have_the_sigma_asked_for_and_sum_to_one(sigma: float) -> None:
-    weights = defocus(sigma).weights().astype(np.float64)
+    weights = defocus(sigma).weights.astype(np.float64)
     assert weights[0] + 2 * weights[1:].sum() == 256
     variance = 2 * (weights[1:] * np.arange(1, len(weights)) ** 2).sum() / 256
     assert np.sqrt(variance) == pytest.approx(sigma, rel=0.06)

@@ -25,6 +25,7 @@ from augmentation_worker.transforms.cpu.vector_instructions import (
     intp,
     length_of,
     load,
+    multiply_high,
     splat,
     store,
     value_at,
@@ -34,7 +35,7 @@ KERNEL_BITS = 8
 """Weights of a blur sum to 256 in each direction, so that the sum in the first one is exact in 16 bits."""
 RECIPROCAL_BITS = 22
 _LANES = 64
-_BYTE, _WORD, _DOUBLE = (ir.IntType(bits) for bits in (8, 16, 32))
+_BYTE, _WORD = ir.IntType(8), ir.IntType(16)
 
 _compiled = kernel_compiler()
 
@@ -121,11 +122,8 @@ def _average(_context: Any, plane: Any, rows: Any, factor: Any, shift: Any, resu
                 return row.load(pixels, builder.add(value_at(builder, places, index), x))
 
             def divide(total: Any) -> Any:
-                wide = ir.VectorType(_DOUBLE, total.type.count)
                 rounded = builder.add(total, row.splat(half))
-                product = builder.mul(builder.zext(rounded, wide), builder.zext(row.splat(times), wide))
-                high = builder.trunc(builder.lshr(product, constant(wide, 16)), total.type)
-                return builder.lshr(high, row.splat(bits))
+                return builder.lshr(multiply_high(builder, rounded, row.splat(times)), row.splat(bits))
 
             totals = row.sum(source(intp(0)), source, count)
             row.store([divide(total) for total in totals], target, builder.add(start, x))

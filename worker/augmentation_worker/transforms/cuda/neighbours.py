@@ -42,10 +42,10 @@ def _blur(blur: BlurParameters, source: torch.Tensor, target: torch.Tensor) -> N
     height, width = source.shape[-2:]
     grid = _grid(source)
     if blur.kind == "motion":
-        taps = upload_once(np.stack(blur.line(), axis=1).astype(np.int32), source.device)
+        taps = upload_once(np.stack(blur.line, axis=1).astype(np.int32), source.device)
         kernels.average_along[grid](source, target, taps, len(taps), int(blur.reciprocal()), height, width, rows=ROWS)
         return
-    of_blur = blur.weights().astype(np.int32)
+    of_blur = blur.weights.astype(np.int32)
     reach = len(of_blur) - 1
     weights = upload_once(np.pad(of_blur, (0, -reach % IN_WORD)), source.device)
     sums = torch.empty(source.shape, dtype=torch.uint16, device=source.device)
