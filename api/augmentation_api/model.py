@@ -1,13 +1,18 @@
 """Base of every model of the API: camelCase on the wire, frozen, and strict about fields it does not know."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 from pydantic_core import ErrorDetails
+
+from augmentation_api.redaction import quotable
+
+_LONGEST_VALUE: Final = 60
 
 
 class Model(BaseModel):
@@ -30,20 +35,53 @@ class ObservedModel(Model):
     model_config = ConfigDict(extra="ignore")
 
 
-def findings_of(error: ValidationError, forms: Mapping[str, str] | None = None) -> list[str]:
-    """What is wrong, `path.of.field: message` each, on one line; no value is quoted.
+def findings_of(
+    error: ValidationError, forms: Mapping[str, str] | None = None, *, quotes_values: bool = False
+) -> list[str]:
+    """What is wrong, `path.of.field: message` each, on one line.
 
-    `forms` says by pattern, in words, what a text that has to match it looks like.
+    Args:
+        error: of pydantic.
+        forms: by pattern, in words, what a text that has to match it looks like.
+        quotes_values: whether a number out of its range, or what is none of some words, is quoted: not from a file
+            that may hold secrets.
     """
-    errors = error.errors(include_input=False, include_url=False)
+    errors = error.errors(include_input=quotes_values, include_url=False)
     return [_line(finding, forms or {}) for finding in errors]
 
 
+def requirement_of(kind: str, context: Mapping[str, Any]) -> str | None:
+    """What a number in a range, or one of some words, has to be: "may be at most 20"; None for another kind of error.
+
+    Args:
+        kind: `type` of one of pydantic's errors.
+        context: its `ctx`.
+    """
+    match kind:
+        case "greater_than_equal":
+            return f"has to be at least {_number(context['ge'])}"
+        case "less_than_equal":
+            return f"may be at most {_number(context['le'])}"
+        case "enum" | "literal_error":
+            return f"has to be {str(context['expected']).replace(chr(39), '')}"
+    return None
+
+
+def _number(limit: float) -> str:
+    """-50 and 0.5; a whole number has no point behind it because its field takes others, too."""
+    return f"{limit:g}" if isinstance(limit, float) else str(limit)
+
+
 def _line(finding: ErrorDetails, forms: Mapping[str, str]) -> str:
-    form = forms.get(finding.get("ctx", {}).get("pattern", ""))
-    message = _plain(finding) if form is None else f"has to be {form}"
+    context, path = finding.get("ctx", {}), ".".join(map(str, finding["loc"]))
+    requirement = requirement_of(finding["type"], context)
+    if requirement is not None and "input" in finding:
+        value = quotable(json.dumps(finding["input"], default=str), _LONGEST_VALUE)
+        return f"{path} is {value}, but {requirement}"
+    form = forms.get(context.get("pattern", ""))
+    message = requirement or (_plain(finding) if form is None else f"has to be {form}")
     # A message may go on below with a picture, for a terminal.
-    return ": ".join(filter(None, (".".join(map(str, finding["loc"])), message.split("\n", 1)[0])))
+    return ": ".join(filter(None, (path, message.split("\n", 1)[0])))
 
 
 def _plain(finding: ErrorDetails) -> str:

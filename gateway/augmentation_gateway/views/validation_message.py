@@ -7,6 +7,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
+from augmentation_api.model import requirement_of
 from augmentation_api.object_store import url_without_secrets
 from augmentation_api.spec import FORMS
 from augmentation_gateway.problem import FieldProblem
@@ -75,6 +76,8 @@ def _about_a_field(  # noqa: PLR0911 - one return per kind of error
 ) -> tuple[str, str | None]:
     kind, context = str(error["type"]), error.get("ctx", {})
     subject = f"{field} is {_echo(error.get('input'))}"
+    if (requirement := requirement_of(kind, context)) is not None:
+        return f"{subject}, but {requirement}", None
     match kind:
         case "missing":
             return f"{field} is required", "add it"
@@ -83,12 +86,6 @@ def _about_a_field(  # noqa: PLR0911 - one return per kind of error
             close = [] if len(field) > MAX_NAME else difflib.get_close_matches(field, known_fields, n=1)
             fix = f"did you mean {close[0]}?" if close else "remove it, or see /openapi.json for the fields there are"
             return f"{field} is not a field of this request", fix
-        case "greater_than_equal":
-            return f"{subject}, but has to be at least {context['ge']}", None
-        case "less_than_equal":
-            return f"{subject}, but may be at most {context['le']}", None
-        case "enum" | "literal_error":
-            return f"{subject}, but has to be {str(context['expected']).replace(chr(39), '')}", None
         case "string_too_long" | "too_long":
             return f"{field} is longer than {context['max_length']}", "shorten it"
         case "string_too_short" | "too_short":

@@ -244,6 +244,29 @@ def test_a_condition_that_cannot_be_read_is_refused_with_its_place_on_one_line()
     ]
 
 
+@pytest.mark.parametrize(
+    ("fields", "requirement", "value"),
+    [
+        ({"copies": 99}, "may be at most 20", "99"),
+        ({"seed": -3}, "has to be at least 0", "-3"),
+        ({"mode": "twice"}, "has to be stacked or independent", '"twice"'),
+    ],
+)
+def test_value_out_of_its_range_is_quoted_on_request_only(fields: dict[str, Any], requirement: str, value: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Augmentation.model_validate(fields)
+    (name,) = fields
+    assert findings_of(caught.value) == [f"{name}: {requirement}"]
+    assert findings_of(caught.value, quotes_values=True) == [f"{name} is {value}, but {requirement}"]
+
+
+def test_quoted_value_is_cut_and_without_credentials() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Augmentation.model_validate({"mode": "https://key:secret@hub.example/" + "x" * 500})
+    (finding,) = findings_of(caught.value, quotes_values=True)
+    assert "secret" not in finding and len(finding) < 120
+
+
 @pytest.mark.parametrize("name", ["Upper", "under_score", "-dash", "dash-", "a b", "", "x" * 254])
 @pytest.mark.parametrize("field", ["className", "priorityClassName", "queueName"])
 def test_a_name_that_no_object_can_have_is_refused(field: str, name: str) -> None:

@@ -179,8 +179,8 @@ NAMES = "ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, ver
             {"augment_transforms": "blur,noise,blur"},
             "augment_transforms names blur more than once: name each transform once",
         ),
-        ({"augment_brightness_min": -51}, "augment_brightness_min is -51, but has to be at least -50.0"),
-        ({"augment_brightness_max": 51}, "augment_brightness_max is 51, but may be at most 50.0"),
+        ({"augment_brightness_min": -51}, "augment_brightness_min is -51, but has to be at least -50"),
+        ({"augment_brightness_max": 51}, "augment_brightness_max is 51, but may be at most 50"),
         ({"augment_color_temp_min": 1999}, "augment_color_temp_min is 1999, but has to be at least 2000"),
         ({"augment_color_temp_max": 10001}, "augment_color_temp_max is 10001, but may be at most 10000"),
         (

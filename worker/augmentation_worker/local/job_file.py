@@ -51,7 +51,7 @@ def folder_spec(spec: dict[str, object], where: str) -> AugmentationJobSpec:
     try:
         return AugmentationJobSpec.model_validate({**spec, "source": _ANY_SOURCE, "output": output})
     except ValidationError as error:
-        findings = [f"spec.{finding}" for finding in findings_of(error, FORMS)]
+        findings = [f"spec.{finding}" for finding in findings_of(error, FORMS, quotes_values=True)]
         raise WorkerFailure(FailureReason.SPEC_UNSUPPORTED, f"{where}: {'; '.join(findings)}") from error
 
 

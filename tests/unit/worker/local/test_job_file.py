@@ -22,6 +22,9 @@ def test_episodes_of_another_form_are_refused_with_an_example() -> None:
     [
         ({"percamera": []}, "percamera: there is no such field: correct its name, or remove it"),
         ({"splits": "train"}, "splits: has to be a valid list"),
+        ({"copies": 99}, "copies is 99, but may be at most 20"),
+        ({"lighting": {"brightness": {"min": -2500}}}, "lighting.brightness.min is -2500, but has to be at least -50"),
+        ({"mode": "twice"}, 'mode is "twice", but has to be stacked or independent'),
         ({"choose": 2}, "choose is 2, but transforms names only lighting: choose at most 1, or name more transforms"),
     ],
 )
