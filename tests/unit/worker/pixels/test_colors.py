@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+from itertools import product
 from pathlib import Path
 from typing import cast
 
@@ -9,6 +13,7 @@ from augmentation_worker.media.video import colors as colors_module
 from augmentation_worker.media.video.colors import ColorConverter, ColorTags, has_kernels
 from augmentation_worker.media.video.planes import planes_of
 from augmentation_worker.media.video.thread_policy import same_scheduling
+from augmentation_worker.transforms.cpu.kernel_target import KERNEL_TARGETS, KernelTarget, kernel_target
 
 from .conftest import SampleVideo, moving_scene
 
@@ -91,7 +96,9 @@ def by_swscale(monkeypatch: pytest.MonkeyPatch) -> ColorConverter:
     return ColorConverter()
 
 
-@pytest.mark.parametrize("size", [(8, 8), (10, 54), (48, 64)])
+@pytest.mark.parametrize(
+    "size", [(8, 8), (8, 10), (8, 16), (10, 34), (8, 54), (10, 62), (48, 64), (8, 66), (12, 130), (8, 640)]
+)
 @pytest.mark.parametrize("color_range", [0, 1, 2])
 @pytest.mark.parametrize("matrix", [1, UNSPECIFIED, 4, 5, 6, 7, 9])
 def test_kernels_give_the_bits_of_swscale(
@@ -116,6 +123,54 @@ def test_kernels_give_the_bits_of_swscale(
     scaled = swscale.to_yuv(scene, "yuv420p", colors)
     assert all(map(np.array_equal, planes_of(converted), planes_of(scaled)))
     assert (converted.colorspace, converted.color_range) == (scaled.colorspace, scaled.color_range)
+
+
+@pytest.mark.parametrize("color_range", [0, 2])
+@pytest.mark.parametrize("matrix", [1, UNSPECIFIED, 4, 7, 9])
+def test_kernels_give_the_bits_of_swscale_for_the_ends_of_all_channels(
+    monkeypatch: pytest.MonkeyPatch, matrix: int, color_range: int
+) -> None:
+    """Flat, where sums are the greatest and the least there are, and next to each other."""
+    corners = np.array(list(product((0, 255), repeat=3)), np.uint8)
+    blocks = np.broadcast_to(corners.T[:, None].repeat(16, axis=2), (3, 16, 128))
+    scattered = corners[np.random.default_rng(3).integers(0, 8, (16, 128))].transpose(2, 0, 1)
+    scene = np.concatenate([blocks, scattered], axis=1)
+    colors = ColorTags(matrix=matrix, range=color_range)
+    converted = ColorConverter().to_yuv(scene, "yuv420p", colors)
+    expected = by_swscale(monkeypatch).to_yuv(scene, "yuv420p", colors)
+    assert all(map(np.array_equal, planes_of(converted), planes_of(expected)))
+
+
+ON_ANOTHER_KIND = """
+import sys
+from pathlib import Path
+from tests.unit.worker.pixels.test_colors import converted_both_ways
+Path(sys.argv[1]).write_bytes(converted_both_ways())
+"""
+
+
+def converted_both_ways() -> bytes:
+    """All bytes that kernels make of noise, by a limited and a full range and as wide as several vectors."""
+    made = []
+    for color_range, width in product((0, 2), (8, 70, 140)):
+        frame = noise_frame(10, width, UNSPECIFIED, color_range)
+        pixels = rgb_of(frame)
+        planes = planes_of(ColorConverter().to_yuv(pixels, "yuv420p", ColorTags(range=color_range)))
+        made += [pixels.tobytes(), *(plane.tobytes() for plane in planes)]
+    return b"".join(made)
+
+
+def test_kernels_for_slower_kinds_of_this_processor_give_the_same(tmp_path: Path) -> None:
+    """Also for one that no image holds kernels for: it lacks instructions that they use elsewhere."""
+    own = kernel_target()
+    if own is None:
+        pytest.skip("kernels are compiled for no slower kind that this processor is of")
+    slower = KERNEL_TARGETS[KERNEL_TARGETS.index(own) + 1 :]
+    for target in (*slower, KernelTarget("x86-64-v2", "", frozenset())):
+        result = tmp_path / target.name
+        command = [sys.executable, "-c", ON_ANOTHER_KIND, str(result)]
+        subprocess.run(command, env={**os.environ, **target.environment()}, check=True)
+        assert result.read_bytes() == converted_both_ways()
 
 
 @pytest.mark.parametrize(

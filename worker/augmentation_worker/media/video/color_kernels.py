@@ -1,16 +1,31 @@
 """swscale's conversion between RGB and 8-bit 4:2:0 video, in loops that numba compiles: its bits, in less time.
 
 For sides that are even, and numbers as `swscale` has them. Sums wrap around at 32 bits, as there.
+
+To YUV, R, G, B and a constant of each pixel are two pairs of words, which are multiplied by the factors of Y, and the
+sums of those of two neighbours by the factors of U and V. Of such a sum of products swscale drops nine bits (ten of
+chroma), doubles it, stretches it if the range is full, and rounds to a byte. If nothing is stretched, luma is rounded
+at once, and chroma is held as half of what swscale has, less 8160: four rows of it add up within 16 bits. With each
+matrix of `swscale` all results are in 0..255, and sums of products within 32 bits: nothing is clipped. Tests compare
+the ends.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 from augmentation_worker.transforms.cpu.kernel_target import kernel_compiler
+from augmentation_worker.transforms.cpu.vector_instructions import code_generator, intp, store
+from augmentation_worker.transforms.cpu.word_pairs import WordPairs, for_row
 
 _compiled = kernel_compiler()
-_LUMA_HALF = np.int32(0x801 << 8)
-_CHROMA_HALF = np.int32(0x4001 << 9)
-_GREATEST = np.int32((1 << 15) - 1)
+_UNIT = 128
+"""The constant of each pixel."""
+_NUMBERS = 6
+"""Of a plane: the factors of R, G, B and _UNIT, then the factor and the summand that stretch it."""
 
 
 @_compiled
@@ -79,54 +94,160 @@ def to_rgb(y, u, v, pixels, factors, is_left):
         )
 
 
-@_compiled
-def _to_luma(red, green, blue, y, factors):
-    of_red, of_green, of_blue, stretch, add = factors
-    for x in range(len(y)):
-        mixed = np.int32(np.int32(red[x]) * of_red + np.int32(green[x]) * of_green + np.int32(blue[x]) * of_blue)
-        exact = np.int32(np.int32(np.int32(mixed + _LUMA_HALF) >> np.int32(9)) * np.int32(2))
-        stretched = min(np.int32(np.int32(exact * stretch + add) >> np.int32(14)), _GREATEST)
-        rounded = np.int32(stretched + np.int32(64)) >> np.int32(7)
-        y[x] = np.uint8(min(max(rounded, np.int32(0)), np.int32(255)))
+def _row_mixer(is_stretched: bool) -> Any:
+    luma_bit, chroma_bit = (21, 14) if is_stretched else (15, 10)
+
+    @intrinsic
+    def mix_row(
+        _context: Any, pixels: Any, places: Any, width: Any, luma: Any, begin: Any, chroma: Any, at: Any, numbers: Any
+    ) -> Any:
+        """Luma of a row of pixels, and chroma of every two of them, as a `_row_joiner`'s takes it.
+
+        pixels: uint8. places: where the row's R, G and B begin. luma: uint8, filled from `begin` on. chroma: int16,
+        filled with U and V from the two places `at` on. numbers: of `_numbers`.
+        """
+
+        def generate(
+            builder: Any, values: Any, colors: Any, length: Any, y: Any, start: Any, uv: Any, targets: Any, table: Any
+        ) -> None:
+            def begin_mixing(words: WordPairs) -> Callable[[Any], None]:
+                numbers_of = [[words.splat(table, at) for at in range(at, at + _NUMBERS)] for at in range(0, 18, 6)]
+                pairs = [
+                    [words.words_from(0, low, high) for low, high in (of_plane[:2], of_plane[2:4])]
+                    for of_plane in numbers_of
+                ]
+                factors = [(of_plane, [words.turn(pair) for pair in of_plane]) for of_plane in pairs]
+
+                def weigh(plane: int, values: Sequence[Any], is_turned: bool) -> Any:
+                    mixed = builder.add(*map(words.multiply_and_add, values, factors[plane][is_turned]))
+                    if not is_stretched:
+                        return mixed
+                    exact = words.shift(words.shift(mixed, 10 if plane else 9, is_signed=True), -1)
+                    factor, summand = numbers_of[plane][4:]
+                    return builder.add(builder.mul(exact, factor), summand)
+
+                def mix(x: Any) -> None:
+                    r, g, b = (words.load(values, builder.add(builder.extract_value(colors, i), x)) for i in range(3))
+                    # Pixels 0 and 1 of a lane are R and G, B and the constant; of pixels 2 and 3 both pairs are turned.
+                    low, high = words.pair(r, g)
+                    odd = words.odd_bytes(b)
+                    four = [
+                        (words.even_bytes(low), words.choose(0xFF, b, words.all(0, _UNIT))),
+                        (words.odd_bytes(low), words.choose(0xFFFF, odd, words.all(0, _UNIT))),
+                        (words.even_bytes(high), words.choose(0xFF0000, b, words.all(_UNIT, 0))),
+                        (words.odd_bytes(high), words.choose(0xFFFF0000, odd, words.all(_UNIT, 0))),
+                    ]
+                    lumas = [weigh(0, pixel, is_turned=i >= 2) for i, pixel in enumerate(four)]
+                    store(builder, words.bytes_from(luma_bit, lumas), y, builder.add(start, x))
+                    two = [list(map(builder.add, *four[i : i + 2])) for i in (0, 2)]
+                    for plane in (1, 2):
+                        both = [weigh(plane, pixels, is_turned=i == 1) for i, pixels in enumerate(two)]
+                        target = builder.add(builder.extract_value(targets, plane - 1), builder.lshr(x, intp(1)))
+                        store(builder, words.words_from(chroma_bit, *both), uv, target)
+
+                return mix
+
+            for_row(builder, length, begin_mixing)
+
+        arguments = pixels, places, width, luma, begin, chroma, at, numbers
+        return types.void(*arguments), code_generator(generate)
+
+    return mix_row
+
+
+def _row_joiner(is_stretched: bool) -> Any:
+    @intrinsic
+    def join_rows(_context: Any, chroma: Any, places: Any, width: Any, plane: Any, begin: Any) -> Any:
+        """A row of a plane of chroma of four rows of pixels, of which the middle two weigh three times as much.
+
+        chroma: int16. places: where the four rows begin. width: how many pixels a row has. plane: uint8, filled from
+        `begin` on.
+        """
+
+        def generate(builder: Any, uv: Any, rows: Any, length: Any, target: Any, start: Any) -> None:
+            def begin_joining(words: WordPairs) -> Callable[[Any], None]:
+                def join(x: Any) -> None:
+                    half = builder.lshr(x, intp(1))
+                    before, first, second, after = (
+                        words.load(uv, builder.add(builder.extract_value(rows, i), half)) for i in range(4)
+                    )
+                    if is_stretched:
+                        outer_inner = zip(words.pair(before, first), words.pair(after, second), strict=True)
+                        weights = words.all(1, 3), words.all(3, 1)
+                        sums = [
+                            builder.add(*(words.multiply_and_add(pair, weight) for pair in both))
+                            for both, weight in zip(outer_inner, weights, strict=True)
+                        ]
+                        rounded = [builder.add(each, words.all(1 << 9, 0)) for each in sums]
+                        joined = words.words_from(10, *rounded)
+                    else:
+                        # Half of outer + 3 inner, rounded down, is half of outer + inner, and inner.
+                        inner = words.add_words(first, second)
+                        all_four = words.add_words(words.add_words(before, after), inner)
+                        total = words.add_words(words.halve_words(all_four), inner)
+                        joined = words.odd_bytes(words.add_words(total, words.all(128 << 8, 128 << 8)))
+                    store(builder, words.bytes_of(joined), target, builder.add(start, half))
+
+                return join
+
+            for_row(builder, length, begin_joining)
+
+        return types.void(chroma, places, width, plane, begin), code_generator(generate)
+
+    return join_rows
+
+
+_mix_row, _mix_and_stretch_row = _row_mixer(False), _row_mixer(True)
+_join_rows, _join_stretched_rows = _row_joiner(False), _row_joiner(True)
 
 
 @_compiled
-def _to_chroma(red, green, blue, chroma, factors):
-    """Chroma of every two pixels of a row, int16 [W / 2], of 7 fractional bits."""
-    of_red, of_green, of_blue, stretch, add = factors
-    for x in range(len(chroma)):
-        r = np.int32(red[2 * x]) + np.int32(red[2 * x + 1])
-        g = np.int32(green[2 * x]) + np.int32(green[2 * x + 1])
-        b = np.int32(blue[2 * x]) + np.int32(blue[2 * x + 1])
-        mixed = np.int32(np.int32(r * of_red) + np.int32(g * of_green) + np.int32(b * of_blue) + _CHROMA_HALF)
-        exact = np.int32(np.int32(mixed >> np.int32(10)) * np.int32(2))
-        chroma[x] = np.int16(min(np.int32(np.int32(exact * stretch + add) >> np.int32(14)), _GREATEST))
-
-
-@_compiled
-def _join(before, first, second, after, chroma):
-    """A row of chroma of four rows of pixels, of which the middle two weigh three times as much."""
-    for x in range(len(chroma)):
-        outer = np.int32(before[x]) + np.int32(after[x])
-        inner = np.int32(first[x]) + np.int32(second[x])
-        rounded = np.int32(outer + inner * np.int32(3) + np.int32(512)) >> np.int32(10)
-        chroma[x] = np.uint8(min(max(rounded, np.int32(0)), np.int32(255)))
+def _numbers(factors, is_stretched):
+    """What rows are mixed by, int32 [3 * _NUMBERS]: factors as of `to_yuv`, and all that is added."""
+    numbers = np.empty((3, _NUMBERS), np.int32)
+    numbers[:, :3], numbers[:, 4:] = factors[:, :3], factors[:, 3:]
+    luma, chroma = 0x801 << 8, 1 << 9  # 16 and 0, and what makes rounding of dropping
+    if is_stretched:
+        numbers[0, 5] += 1 << 20
+        for plane in range(1, 3):
+            numbers[plane, 5] += numbers[plane, 4] << 14
+    else:
+        luma, chroma = luma + (1 << 14), chroma + (1 << 15)
+    numbers[0, 3], numbers[1:, 3] = luma // _UNIT, chroma // (2 * _UNIT)
+    return numbers.reshape(-1)
 
 
 @_compiled
 def to_yuv(pixels, y, u, v, factors):
-    """Write planes of pixels, shaped as of `to_rgb`; factors int32 [3, 5]: of R, G and B in Y, U and V, and stretch."""
+    """Write planes of pixels, shaped as of `to_rgb`; factors int32 [3, 5]: of R, G and B in Y, U and V, and stretch.
+
+    Four rows of chroma are held, U and V of each in turns.
+    """
     _, height, width = pixels.shape
-    of_y = (factors[0, 0], factors[0, 1], factors[0, 2], factors[0, 3], factors[0, 4])
-    for row in range(height):
-        _to_luma(pixels[0, row], pixels[1, row], pixels[2, row], y[row, :width], of_y)
-    narrow = np.empty((height, width // 2), np.int16)
-    for plane in range(2):
-        at = plane + 1
-        of_chroma = (factors[at, 0], factors[at, 1], factors[at, 2], factors[at, 3], factors[at, 4])
-        target = u if plane == 0 else v
-        for row in range(height):
-            _to_chroma(pixels[0, row], pixels[1, row], pixels[2, row], narrow[row], of_chroma)
-        for row in range(height // 2):
-            before, after = max(2 * row - 1, 0), min(2 * row + 2, height - 1)
-            _join(narrow[before], narrow[2 * row], narrow[2 * row + 1], narrow[after], target[row, : width // 2])
+    half, size = width // 2, height * width
+    is_stretched = factors[0, 3] != 1 << 14
+    numbers = _numbers(factors, is_stretched)
+    values, luma, chroma = pixels.reshape(-1), y.reshape(-1), np.empty(4 * width, np.int16)
+    for row in range(height + 1):
+        if row < height:
+            begin, held = row * width, (row & 3) * width
+            colors, halves = (begin, begin + size, begin + 2 * size), (held, held + half)
+            if is_stretched:
+                _mix_and_stretch_row(values, colors, width, luma, row * y.shape[1], chroma, halves, numbers)
+            else:
+                _mix_row(values, colors, width, luma, row * y.shape[1], chroma, halves, numbers)
+        if row == 0 or row & 1:
+            continue
+        for plane in range(2):
+            target, first = (u, 0) if plane == 0 else (v, half)
+            rows = (
+                first + (max(row - 3, 0) & 3) * width,
+                first + ((row - 2) & 3) * width,
+                first + ((row - 1) & 3) * width,
+                first + (min(row, height - 1) & 3) * width,
+            )
+            begin = (row // 2 - 1) * target.shape[1]
+            if is_stretched:
+                _join_stretched_rows(chroma, rows, width, target.reshape(-1), begin)
+            else:
+                _join_rows(chroma, rows, width, target.reshape(-1), begin)

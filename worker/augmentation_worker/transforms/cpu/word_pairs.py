@@ -1,0 +1,148 @@
+"""Vectors of pairs of words, for kernels that multiply both words of a pair by two factors and add the products.
+
+x86's PMADDWD does that in one instruction. LLVM makes none from a loop, and has a name for it that other processors do
+not know; they take two multiplications. A lane of 32 bits is two words, or four bytes of a row: no value changes its
+lane, which on Intel's processors is work for one unit out of two.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import config
+from numba.core import cgutils
+
+from augmentation_worker.transforms.cpu.kernel_target import KERNEL_TARGETS
+from augmentation_worker.transforms.cpu.vector_instructions import constant, intp, load, splat, value_at
+
+_BYTE, _WORD, _LANE = (ir.IntType(bits) for bits in (8, 16, 32))
+_MULTIPLY_AND_ADD = {
+    target.name: instruction
+    for target, instruction in zip(
+        KERNEL_TARGETS, ((64, "llvm.x86.avx512.pmaddw.d.512"), (32, "llvm.x86.avx2.pmadd.wd")), strict=True
+    )
+}
+"""Bytes of a vector, and LLVM's name of PMADDWD for it, by the name of the target."""
+_CHOOSE = "llvm.x86.avx512.pternlog.d.512"
+"""VPTERNLOGD of AVX-512. From some choices LLVM would make permutations, which take three micro-operations each."""
+_BY_FIRST = 0xCA
+"""The first operand is the mask."""
+LEAST_PIXELS = 8
+"""As many bytes a row has at least."""
+
+
+def for_row(builder: Any, width: Any, begin: Callable[["WordPairs"], Callable[[Any], None]]) -> None:
+    """Loop over a row of LEAST_PIXELS bytes or more by vectors, of which the last one ends where the row does.
+
+    A row that is shorter than a vector is done by vectors of LEAST_PIXELS.
+
+    Args:
+        builder: of the code around.
+        width: how many bytes the row has.
+        begin: generates what is to be done before the loop, and returns what generates the work at a byte.
+    """
+    is_long = builder.icmp_signed(">=", width, intp(_instruction()[0]))
+    with builder.if_else(is_long) as branches:
+        for branch, pixels in zip(branches, (_instruction()[0], LEAST_PIXELS), strict=True):
+            with branch:
+                work = begin(WordPairs(builder, pixels))
+                last = builder.sub(width, intp(pixels))
+                with cgutils.for_range_slice(builder, intp(0), width, intp(pixels)) as (x, _):
+                    work(builder.select(builder.icmp_signed(">", x, last), last, x))
+
+
+def _instruction() -> tuple[int, str]:
+    return _MULTIPLY_AND_ADD.get(str(vars(config).get("CPU_NAME")), (16, ""))
+
+
+class WordPairs:
+    """Instructions on vectors of as many lanes as some bytes fill; a byte that comes first is the lower one."""
+
+    def __init__(self, builder: Any, size: int) -> None:
+        self._builder = builder
+        self._words = ir.VectorType(_WORD, size // 2)
+        self._lanes = ir.VectorType(_LANE, size // 4)
+        whole, multiply = _instruction()
+        self._multiply = multiply if size == whole else ""
+
+    def load(self, array: Any, place: Any) -> Any:
+        """What an array has from a place on."""
+        return load(self._builder, self._lanes, array, place)
+
+    def all(self, low: int, high: int) -> Any:
+        """Two words in every lane."""
+        return constant(self._lanes, (high & 0xFFFF) << 16 | low & 0xFFFF)
+
+    def splat(self, numbers: Any, place: int) -> Any:
+        """The number int32 at a place, in every lane."""
+        return splat(self._builder, value_at(self._builder, numbers, intp(place)), self._lanes.count)
+
+    def add_words(self, first: Any, second: Any) -> Any:
+        """The sums of words."""
+        return self._lanes_of(self._builder.add(self._words_of(first), self._words_of(second)))
+
+    def halve_words(self, pairs: Any) -> Any:
+        """Half of each signed word, rounded down."""
+        return self._lanes_of(self._builder.ashr(self._words_of(pairs), constant(self._words, 1)))
+
+    def multiply_and_add(self, pairs: Any, factors: Any) -> Any:
+        """The sum of the products of a lane's signed words by the factors' ones."""
+        if self._multiply:
+            return self._call(self._multiply, *map(self._words_of, (pairs, factors)))
+        low = (self.shift(self.shift(each, -16), 16, is_signed=True) for each in (pairs, factors))
+        high = (self.shift(each, 16, is_signed=True) for each in (pairs, factors))
+        return self._builder.add(self._builder.mul(*low), self._builder.mul(*high))
+
+    def shift(self, lanes: Any, right: int, *, is_signed: bool = False) -> Any:
+        """Each lane, shifted right, or left where that is negative."""
+        if right < 0:
+            return self._builder.shl(lanes, constant(self._lanes, -right))
+        return (self._builder.ashr if is_signed else self._builder.lshr)(lanes, constant(self._lanes, right))
+
+    def turn(self, pairs: Any) -> Any:
+        """Each lane's words, the upper one first."""
+        return self._builder.or_(self.shift(pairs, 16), self.shift(pairs, -16))
+
+    def pair(self, first: Any, second: Any) -> list[Any]:
+        """Pairs of the lower words of two vectors; then of the upper words, turned: the second vector's are first."""
+        turned = self.turn(second)
+        return [self.choose(0xFFFF, first, turned), self.choose(0xFFFF, turned, first)]
+
+    def even_bytes(self, pairs: Any) -> Any:
+        """The lower byte of each word."""
+        return self._builder.and_(pairs, self.all(0xFF, 0xFF))
+
+    def odd_bytes(self, pairs: Any) -> Any:
+        """The upper byte of each word, as the lower one."""
+        return self._lanes_of(self._builder.lshr(self._words_of(pairs), constant(self._words, 8)))
+
+    def bytes_of(self, pairs: Any) -> Any:
+        """A vector of the lower bytes of all words."""
+        return self._builder.trunc(self._words_of(pairs), ir.VectorType(_BYTE, self._words.count))
+
+    def choose(self, mask: int, first: Any, second: Any) -> Any:
+        """The bits of one vector where the mask of a lane has them, elsewhere those of another."""
+        if self._lanes.count == 16:
+            return self._call(_CHOOSE, constant(self._lanes, mask), first, second, ir.Constant(_LANE, _BY_FIRST))
+        masks = (constant(self._lanes, each) for each in (mask, mask ^ 0xFFFFFFFF))
+        return self._builder.or_(*(self._builder.and_(*each) for each in zip((first, second), masks, strict=True)))
+
+    def words_from(self, bit: int, low: Any, high: Any) -> Any:
+        """Pairs of what the lanes of two vectors have from a bit on."""
+        return self.choose(0xFFFF, self.shift(low, bit), self.shift(high, bit - 16))
+
+    def bytes_from(self, bit: int, four: Sequence[Any]) -> Any:
+        """Four bytes that the lanes of as many vectors have from a bit on."""
+        shares = [self.shift(lanes, bit - 8 * place) for place, lanes in enumerate(four)]
+        return self.choose(0xFFFF, self.choose(0xFF, *shares[:2]), self.choose(0xFF0000, *shares[2:]))
+
+    def _words_of(self, lanes: Any) -> Any:
+        return self._builder.bitcast(lanes, self._words)
+
+    def _lanes_of(self, words: Any) -> Any:
+        return self._builder.bitcast(words, self._lanes)
+
+    def _call(self, name: str, *arguments: Any) -> Any:
+        kind = ir.FunctionType(self._lanes, [argument.type for argument in arguments])
+        function = cgutils.get_or_insert_function(self._builder.module, kind, name)  # type: ignore[no-untyped-call]
+        return self._builder.call(function, arguments)
