@@ -14,12 +14,13 @@ Episodes are of two kinds. A camera's footage is light: encoders take little, an
 generated scene, fine texture over which a camera pans without rest, takes about twenty times the bytes.
 
 What the transforms do changes how hard a video is to encode, whoever does it: noise makes it harder, blur easier. So
-there are two floors: one encodes the source's frames, the other the frames that the four give, made beforehand.
+there are two floors: one encodes the source's frames, the other the frames that the four give, made beforehand. Both
+go through the worker's own colour conversion, which takes a fraction of swscale's time. What a script takes that lets
+PyAV convert, and augments nothing, is measured beside them.
 
-The variants take turns, also those of both kinds, and the best of several rounds counts: what else the machine does
-hits all of them alike.
-Memory is allocated as in the worker's image. Ratios mean more than frames per second, and those of processor time
-change least on a machine that is busy. Run it from the root:
+The variants take turns, also those of both kinds, every second time in reverse order. A ratio is the median of those
+of single rounds, as a machine whose cores are shared runs now faster, now slower: variants of one round have the most
+in common. Times are medians, too. Memory is allocated as in the worker's image. Run it from the root:
 
     python -m benchmarks.augment_video
 """
@@ -27,15 +28,17 @@ change least on a machine that is busy. Run it from the root:
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple, TypeVar, cast
 
+import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -52,7 +55,7 @@ from augmentation_worker.media.video.decoder import decode_segment
 from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 from augmentation_worker.media.video.episode import encode_copies, frames_per_batch
-from augmentation_worker.media.video.segment import VideoSegment
+from augmentation_worker.media.video.segment import VideoSegment, decode_frames
 from augmentation_worker.transforms.frames import Frames
 from augmentation_worker.transforms.pipeline import EpisodeTransform, sample_pipeline
 from benchmarks.figures import Axis, Cell, Figures, Plot, Series, Table
@@ -64,6 +67,7 @@ BATCH = frames_per_batch(WIDTH, HEIGHT)
 DECODING = "decoding alone, once for all copies"
 FLOOR = "floor: decode, encode what the four give"
 FOUR_STACKED, PLAIN = "the worker, four stacked", "plain torchvision, four stacked"
+PYAV = "PyAV alone: decode to RGB, encode what the four give"
 CAMERA, ARM, SCENE = "camera footage", "a generated arm", "a generated scene"
 """What episodes show; the arm only where the camera's footage cannot be had."""
 ROUNDS_OF_PLAIN = 2
@@ -144,14 +148,23 @@ def scene(frames: int) -> torch.Tensor:
     return torch.from_numpy(made)
 
 
-def decode_and_encode(
-    segment: VideoSegment,
+Decoded = TypeVar("Decoded", NDArray[np.uint8], list[NDArray[np.uint8]])
+"""A batch of frames: [N, 3, H, W], or N of [H, W, 3]."""
+
+
+def feed_encoders(
+    batches: Iterator[Decoded],
+    write: Callable[[VideoEncoder, Decoded, int, int], None],
     copies: int,
     folder: Path,
     encoding: VideoEncoding,
-    change: Change = lambda frames, first_frame, copy: frames,
 ) -> None:
-    """What cannot be saved: the same decoder and encoders, as parallel as in the worker, and `change` between them."""
+    """The same encoders, as parallel as in the worker.
+
+    Args:
+        batches: decoded while encoders write.
+        write: an encoder, a batch, the index of its first frame and the number of the copy; in a thread of the copy.
+    """
     threads = max(1, usable_cores() // copies)
     with ExitStack() as stack:
         pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(copies)]
@@ -159,24 +172,53 @@ def decode_and_encode(
             VideoEncoder(folder / f"{copy}.mp4", encoding, fps=FPS, width=WIDTH, height=HEIGHT, threads=threads)
             for copy in range(copies)
         ]
-
-        def write(copy: int, frames: torch.Tensor, first: int) -> None:
-            encoders[copy].write(change(frames, first, copy).numpy())
-
         handed_over: list[list[Future[None]]] = []
         first = 0
-        for decoded in decode_segment(segment, BATCH):
-            batch = torch.from_numpy(decoded)
+        for batch in batches:
             if len(handed_over) == BATCHES_AHEAD:
                 for future in handed_over.pop(0):
                     future.result()
-            handed_over.append([pool.submit(write, copy, batch, first) for copy, pool in enumerate(pools)])
+            handed_over.append(
+                [pool.submit(write, encoders[copy], batch, first, copy) for copy, pool in enumerate(pools)]
+            )
             first += len(batch)
         # Each in its thread: an encoder that ends still encodes the frames that it looks ahead by.
         handed_over.append([pool.submit(encoder.close) for pool, encoder in zip(pools, encoders, strict=True)])
         for futures in handed_over:
             for future in futures:
                 future.result()
+
+
+def decode_and_encode(
+    segment: VideoSegment,
+    copies: int,
+    folder: Path,
+    encoding: VideoEncoding,
+    change: Change = lambda frames, first_frame, copy: frames,
+) -> None:
+    """What cannot be saved: the worker's decoder, colours and encoders, and `change` between them."""
+
+    def write(encoder: VideoEncoder, batch: NDArray[np.uint8], first: int, copy: int) -> None:
+        encoder.write(change(torch.from_numpy(batch), first, copy).numpy())
+
+    feed_encoders(decode_segment(segment, BATCH), write, copies, folder, encoding)
+
+
+def by_pyav_alone(
+    segment: VideoSegment, images: Sequence[NDArray[np.uint8]], folder: Path, encoding: VideoEncoding
+) -> None:
+    """As a script has it: PyAV makes arrays [H, W, 3] of frames, and frames of the images [N, H, W, 3] of a copy."""
+
+    def batches() -> Iterator[list[NDArray[np.uint8]]]:
+        frames = decode_frames(segment)
+        while batch := [frame.to_ndarray(format="rgb24") for frame in islice(frames, BATCH)]:
+            yield cast(list[NDArray[np.uint8]], batch)
+
+    def write(encoder: VideoEncoder, batch: list[NDArray[np.uint8]], first: int, copy: int) -> None:
+        for image in images[copy][first : first + len(batch)]:
+            encoder.encode(av.VideoFrame.from_ndarray(image, format="rgb24"))
+
+    feed_encoders(batches(), write, len(images), folder, encoding)
 
 
 class Spent(NamedTuple):
@@ -186,36 +228,49 @@ class Spent(NamedTuple):
     processor: float
 
 
+Runs = Sequence[Spent]
+"""What a variant spent in each round."""
+
+
+def typical(runs: Runs) -> Spent:
+    """The medians."""
+    return Spent(median(run.clock for run in runs), median(run.processor for run in runs))
+
+
+def speed_against(baseline: Runs, runs: Runs) -> Spent:
+    """How many times as fast as the baseline: the medians of the ratios of single rounds."""
+    pairs = list(zip(baseline, runs, strict=False))  # the first rounds, if one of them has fewer
+    clock = median(before.clock / after.clock for before, after in pairs)
+    return Spent(clock, median(before.processor / after.processor for before, after in pairs))
+
+
 Name = TypeVar("Name")
 
 
-def least_spent(
+def take_turns(
     variants: Mapping[Name, Callable[[], object]], rounds: int, fewer: Mapping[Name, int] | None = None
-) -> dict[Name, Spent]:
-    """The least that each variant took; they take turns. `fewer`: the rounds of those that have not all."""
+) -> dict[Name, Runs]:
+    """What each variant spends in each round; every second round goes backwards.
+
+    `fewer`: how many rounds those have that have not all.
+    """
     rounds_of = dict.fromkeys(variants, rounds) | dict(fewer or {})
-    least = dict.fromkeys(variants, Spent(float("inf"), float("inf")))
+    spent: dict[Name, list[Spent]] = {name: [] for name in variants}
     for number in range(rounds):
-        for name in (name for name in variants if number < rounds_of[name]):
+        names = [name for name in variants if number < rounds_of[name]]
+        for name in reversed(names) if number % 2 else names:
             clock, processor = time.perf_counter(), time.process_time()
             variants[name]()
-            spent = Spent(time.perf_counter() - clock, time.process_time() - processor)
-            least[name] = Spent(*map(min, least[name], spent))
-    return least
+            spent[name].append(Spent(time.perf_counter() - clock, time.process_time() - processor))
+    return dict(spent)
 
 
-def table_of(title: str, frames: int, spent: Mapping[str, Spent], baseline: str) -> Table:
+def table_of(title: str, frames: int, spent: Mapping[str, Runs], baseline: str) -> Table:
     columns = ["", "frames/s", "ms of a core a frame", "relative speed", "by processor time"]
-    rows: list[list[Cell]] = [
-        [
-            name,
-            frames / clock,
-            1e3 * processor / frames,
-            spent[baseline].clock / clock,
-            spent[baseline].processor / processor,
-        ]
-        for name, (clock, processor) in spent.items()
-    ]
+    rows: list[list[Cell]] = []
+    for name, runs in spent.items():
+        clock, processor = typical(runs)
+        rows.append([name, frames / clock, 1e3 * processor / frames, *speed_against(spent[baseline], runs)])
     return Table(title, columns, rows)
 
 
@@ -289,8 +344,8 @@ def alone(frames: torch.Tensor, rounds: int) -> list[Table]:
     if (albumentations := albumentations_of_the_four()) is not None:
         images = [np.ascontiguousarray(frame.permute(1, 2, 0).numpy()) for frame in batch]
         variants["Albumentations, the four"] = lambda: [albumentations(image) for image in images]
-    still = least_spent(variants, 5 * rounds)
-    moved = least_spent(moving_variants(batch), rounds)
+    still = take_turns(variants, 5 * rounds)
+    moved = take_turns(moving_variants(batch), rounds)
     torch.set_num_threads(threads)
     return [
         table_of("Transforms alone, one core", len(batch), still, "the four stacked"),
@@ -307,7 +362,7 @@ class Episode:
         footage: what is seen, in words.
         source_kib, kib: of a frame of the source, which is AV1, and of what the four transforms give in this codec.
         frames: made by a variant, of all copies.
-        spent: by the name of a variant.
+        spent: by the name of a variant, in each round.
     """
 
     codec: str
@@ -315,7 +370,7 @@ class Episode:
     source_kib: float
     kib: float
     frames: int
-    spent: Mapping[str, Spent]
+    spent: Mapping[str, Runs]
 
     def table(self) -> Table:
         """The variants against the floor."""
@@ -325,13 +380,13 @@ class Episode:
         )
         return table_of(title, self.frames, self.spent, FLOOR)
 
-    def speed(self, name: str) -> float:
-        """Of a variant, on the clock; the floor's is 1."""
-        return self.spent[FLOOR].clock / self.spent[name].clock
+    def speed(self, name: str, baseline: str = FLOOR) -> float:
+        """Of a variant, on the clock; the baseline's is 1."""
+        return speed_against(self.spent[baseline], self.spent[name]).clock
 
     def cost(self, name: str) -> float:
         """Of a variant, ms of a core a frame."""
-        return 1e3 * self.spent[name].processor / self.frames
+        return 1e3 * typical(self.spent[name]).processor / self.frames
 
 
 def footage(frames: int) -> dict[str, NDArray[np.uint8]]:
@@ -372,6 +427,7 @@ def episode_variants(
     kib = kib_of_frame([copy.path for copy in written], segment.frames * copies)
     decoded = torch.from_numpy(np.concatenate(list(decode_segment(segment, BATCH))))
     made_beforehand = [pipeline(decoded, 0) for pipeline in stacked]
+    images = [np.ascontiguousarray(made.permute(0, 2, 3, 1).numpy()) for made in made_beforehand]
 
     def look_up(frames: torch.Tensor, first_frame: int, copy: int) -> torch.Tensor:
         return made_beforehand[copy][first_frame : first_frame + len(frames)]
@@ -379,9 +435,10 @@ def episode_variants(
     return kib, {
         DECODING: lambda: [None for _ in decode_segment(segment, BATCH)],
         "floor: decode, encode the source's frames": lambda: decode_and_encode(segment, copies, folder, encoding),
-        FLOOR: lambda: decode_and_encode(segment, copies, folder, encoding, look_up),
         "the worker, lighting": lambda: worker(lighting),
         FOUR_STACKED: lambda: worker(stacked),
+        FLOOR: lambda: decode_and_encode(segment, copies, folder, encoding, look_up),
+        PYAV: lambda: by_pyav_alone(segment, images, folder, encoding),
         PLAIN: lambda: decode_and_encode(segment, copies, folder, encoding, plain_torchvision),
     }
 
@@ -394,7 +451,7 @@ def whole_episodes(
     made = {name: episode_variants(encoding, each, copies, folder / name) for name, each in segments.items()}
     variants = {(shown, name): variant for shown, (_, each) in made.items() for name, variant in each.items()}
     plain = {(shown, PLAIN): min(rounds, ROUNDS_OF_PLAIN) for shown in made}
-    spent = least_spent(variants, rounds, plain)
+    spent = take_turns(variants, rounds, plain)
     return [
         Episode(
             codec,
@@ -426,12 +483,13 @@ def cost_plot(episodes: Sequence[Episode]) -> Plot:
 def answer(episodes: Sequence[Episode]) -> str:
     """What is to be known of whole episodes, in a sentence."""
 
-    def speeds(name: str, shown: str) -> str:
+    def speeds(name: str, shown: str, baseline: str = FLOOR) -> str:
         of_shown = [each for each in episodes if each.footage == shown]
-        return " and ".join(f"{each.speed(name):.2f} ({each.codec.partition(',')[0]})" for each in of_shown)
+        return " and ".join(f"{each.speed(name, baseline):.2f} ({each.codec.partition(',')[0]})" for each in of_shown)
 
     of_footage = [
-        f"on {shown} {speeds(FOUR_STACKED, shown)}, plain torchvision {speeds(PLAIN, shown)}"
+        f"on {shown} {speeds(FOUR_STACKED, shown)}, PyAV without transforms {speeds(PYAV, shown)}, "
+        f"plain torchvision {speeds(PLAIN, shown)}"
         for shown in dict.fromkeys(each.footage for each in episodes)
     ]
     return (
@@ -466,8 +524,8 @@ def figures_of(
         title="The pixel half of the worker on a CPU",
         what=f"AV1 videos of {frames} frames of {WIDTH}x{HEIGHT}: decoded once, augmented (lighting, noise, blur and "
         f"occlusion stacked), hashed and encoded ({codecs}) for each of {copies} copies. {of_each} The floor "
-        "decodes and encodes the same frames and does nothing else; the variants take turns, and the best of several "
-        "rounds counts. Memory is allocated as in the worker's image.",
+        "decodes and encodes the same frames and does nothing else. The variants take turns; ratios are medians of "
+        "those of single rounds, times are medians. Memory is allocated as in the worker's image.",
         command="python -m benchmarks.augment_video" + (" --short" if short else ""),
         tables=[*(each.table() for each in episodes), *transforms],
         plots=[cost_plot(episodes)],
@@ -486,7 +544,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Times the pixel half of the worker.")
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--copies", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--short", action="store_true", help="fewer frames and rounds; the episodes only")
     options = parser.parse_args()
     restart_as_in_image()
