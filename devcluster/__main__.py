@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     named.add_parser("up", help="make the cluster and its registry; quick when they are there")
     removal = named.add_parser("down", help="remove the cluster, its registry and all they left on this machine")
     removal.add_argument("--purge", action="store_true", help="remove the caches too: the next `up` builds everything")
-    named.add_parser("status", help="what there is; exit status 0 when it is up")
+    named.add_parser("status", help="what there is; exit status 0 when it is up, 3 when it is not")
     images = named.add_parser("images", help="build our images, push them, print their references by digest")
     images.add_argument(
         "names",

@@ -14,6 +14,9 @@ from devcluster.provider import Provider, detect_provider
 from devcluster.settings import CHECKOUT, PREFERRED_PORTS, Settings
 from devcluster.tools import tool_path
 
+# What `systemctl status` exits with for what does not run: a script can tell it from a status that is not known (1).
+NOT_UP = 3
+
 
 def up(settings: Settings) -> int:
     """Make the cluster and its registry, or see that they are there."""
@@ -41,11 +44,11 @@ def down(settings: Settings, *, purge: bool) -> int:
 
 
 def status(settings: Settings) -> int:
-    """Print what there is. 0 where the cluster and the registry answer, else 1."""
+    """Print what there is. 0 where the cluster and the registry answer, else NOT_UP."""
     recorded = read_state(settings.state)
     if recorded is None:
-        print(f"cluster     {settings.name}: none (make one with `up`)")
-        return 1
+        print(f"There is no cluster {settings.name}: make it with `make cluster-up` or `python3 -m devcluster up`.")
+        return NOT_UP
     found = kind_cluster.health(settings, recorded)
     well = recorded.ready and found.api and found.registry
     for name, value in (
@@ -60,7 +63,10 @@ def status(settings: Settings) -> int:
         print(f"{name:<11} {value}")
     if found.api:
         print(kind_cluster.nodes(settings))
-    return 0 if well else 1
+    if well:
+        return 0
+    print("It is not usable as it is: `make cluster-up` or `python3 -m devcluster up` repairs or recreates it.")
+    return NOT_UP
 
 
 def browser(settings: Settings) -> int:

@@ -28,10 +28,19 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     )
 
 
-def test_status_without_cluster_reports_it_and_fails(bare: dict[str, str]) -> None:
+NO_CLUSTER = "There is no cluster augmentation: make it with `make cluster-up` or `python3 -m devcluster up`.\n"
+
+
+def test_status_without_cluster_says_how_to_make_one(bare: dict[str, str]) -> None:
     answer = run(bare, "status")
-    assert (answer.returncode, answer.stderr) == (1, "")
-    assert "none" in answer.stdout
+    assert (answer.returncode, answer.stdout, answer.stderr) == (3, NO_CLUSTER, "")
+
+
+def test_make_cluster_status_ends_with_that_sentence(bare: dict[str, str]) -> None:
+    command = ["make", "--no-print-directory", "cluster-status", f"PYTHON={sys.executable}"]
+    environment = {**bare, "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, NO_CLUSTER, "")
 
 
 def test_env_without_cluster_names_command_that_creates_one(bare: dict[str, str]) -> None:
