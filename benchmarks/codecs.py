@@ -32,6 +32,7 @@ from augmentation_worker.media.video.encoder import VideoEncoder
 from augmentation_worker.media.video.encoding import VideoEncoding
 from benchmarks.figures import CHECKOUT, Axis, Cell, Figures, Plot, Series, Table
 from benchmarks.footage import Footage, camera_footage, generated_footage, pusht_footage, read_footage
+from benchmarks.image_allocator import allocator_settings, restart_as_in_image
 
 LEROBOT_PYTHON = CHECKOUT / ".venv-lerobot" / "bin" / "python"
 FPS = 30
@@ -144,6 +145,8 @@ def read_at_random(trials: Sequence[Trial], reads: int, rounds: int) -> None:
     if not LEROBOT_PYTHON.exists():
         return
     videos = [{"path": str(each.path), "fps": FPS, "frames": len(each.footage.frames)} for each in trials]
+    # Who trains has not the allocator's settings of the worker's image.
+    environment = {name: value for name, value in os.environ.items() if name not in allocator_settings()}
     with tempfile.TemporaryDirectory() as folder:
         answer = subprocess.run(
             [LEROBOT_PYTHON, CHECKOUT / "benchmarks" / "random_access.py", str(reads), str(rounds)],
@@ -151,7 +154,7 @@ def read_at_random(trials: Sequence[Trial], reads: int, rounds: int) -> None:
             capture_output=True,  # it warns where torchcodec finds no FFmpeg
             text=True,
             check=True,
-            env={**os.environ, "LD_LIBRARY_PATH": str(name_ffmpeg(Path(folder)))},
+            env={**environment, "LD_LIBRARY_PATH": str(name_ffmpeg(Path(folder)))},
         )
     for decoder, seconds in json.loads(answer.stdout).items():
         for trial, each in zip(trials, seconds, strict=True):
@@ -283,6 +286,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="few frames, one round: for development, in a minute")
     parser.add_argument("--footage", type=Path, action="append", default=[], help="measure this video too")
     options = parser.parse_args()
+    restart_as_in_image()
     frames, rounds, reads = (12, 1, 5) if options.short else (60, 2, 20)
     pusht = pusht_footage(frames)
     footage = [pusht, generated_footage(frames)]

@@ -71,6 +71,7 @@ from benchmarks import figures as document
 from benchmarks.augment_video import FPS, scene
 from benchmarks.footage import Footage as Recorded
 from benchmarks.footage import generated_footage
+from benchmarks.image_allocator import restart_as_in_image
 
 COMMAND = "python -m benchmarks.estimate"
 STORED = Path(augmentation_api.estimate.__file__).with_name(FILE)
@@ -492,6 +493,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="of which the best counts (default: 1)")
     parser.add_argument("--write", action="store_true", help=f"make them the model's figures: {FILE}")
     options = parser.parse_args()
+    restart_as_in_image()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), options.frames, options.rounds)
