@@ -192,8 +192,9 @@ def _estimate(client: Client, options: argparse.Namespace) -> int:
     if options.output != "table":
         _print_data(options.output, found.model_dump(mode="json"))
         return 0
-    say(f"{found.frames:,} augmented frames, {found.images:,} images, about {_size(found.bytes)}")
-    say(f"class {found.class_name}, {found.shards} shards, {found.processor_seconds / 3600:.2f} processor hours")
+    say(f"{_count(found.frames, 'augmented frame')}, {_count(found.images, 'image')}, about {_size(found.bytes)}")
+    hours = f"{found.processor_seconds / 3600:.2f} processor hours"
+    say(f"class {found.class_name}, {_count(found.shards, 'shard')}, {hours}")
     columns = ("CLASS", "PLACEMENT", "PODS", "CORES", "GPUS", "MINUTES", "AT MOST", "PRICE")
     table = Table(*columns, box=None, pad_edge=False)
     classes: Sequence[ClassEstimate] = (found, *found.other_classes)
@@ -206,6 +207,11 @@ def _estimate(client: Client, options: argparse.Namespace) -> int:
     if found.note:
         say(f"{found.note}.")
     return 0
+
+
+def _count(count: int, noun: str) -> str:
+    """1 shard, 60,000 images."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _size(count: float) -> str:

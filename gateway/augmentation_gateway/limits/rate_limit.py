@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from augmentation_api.counted import counted
 from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.problem import too_many
 
@@ -86,7 +87,7 @@ class RateLimit:
             wait = math.ceil(seconds)
             raise too_many(
                 "requests_per_second",
-                f"Key {key.id!r} may send {rate:g} requests per second",
+                f"Key {key.id!r} may send {rate:g} request{'' if rate == 1 else 's'} per second",
                 f"wait {wait} s, or have the administrator allow more",
                 wait,
             )
@@ -98,7 +99,7 @@ class RateLimit:
             wait = math.ceil(seconds)
             raise too_many(
                 "jobs_per_minute",
-                f"Key {key.id!r} may create {most} jobs per minute",
+                f"Key {key.id!r} may create {counted(most, 'job')} per minute",
                 f"wait {wait} s, or have the administrator allow more (gateway.limits.jobsPerMinute)",
                 wait,
             )

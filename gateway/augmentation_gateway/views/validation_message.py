@@ -7,6 +7,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
+from augmentation_api.counted import are, counted
 from augmentation_api.model import requirement_of
 from augmentation_api.object_store import url_without_secrets
 from augmentation_api.spec import FORMS
@@ -52,7 +53,7 @@ def explain(
         place = error.get("ctx", {}).get("place")
         problems.append(FieldProblem(loc, error["type"], _cut(cause, MAX_CAUSE), fix, place))
     if more := sum(1 for _ in left):
-        cause = f"There are {more} more problems"
+        cause = f"There {are(more)} {counted(more, 'more problem')}"
         problems.append(FieldProblem(problems[0].loc[:1], "more_problems", cause, "fix these first"))
     return problems
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, PhaseStatus, State
+from augmentation_api.counted import are
 from augmentation_api.status import Queue
 from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.children.job import ChildJob
@@ -206,7 +207,7 @@ def admission_of(job: AugmentationJob, place: Place | None, child: ChildJob | No
     runs = child is not None and not child.suspended and not child.is_finished
     return Waiting(
         AdmissionReason.QUEUED,
-        f"waiting in the queue: {place.position} of {place.depth} jobs are ahead ({limit})",
+        f"waiting in the queue: {place.position} of {place.depth} jobs {are(place.position)} ahead ({limit})",
         place=Queue(position=place.position, depth=place.depth),
         patches=(suspend_job(child.name, True),) if child is not None and runs else (),
         requeue_after=place.requeue_after,

@@ -6,6 +6,7 @@ For failures see failure_reason.py.
 from datetime import datetime, timedelta
 
 from augmentation_api import AugmentationJob, ConditionType, PhaseName, State
+from augmentation_api.counted import counted
 from augmentation_api.status import Progress
 from augmentation_operator.children.job import ChildJob, attempt_of
 from augmentation_operator.reconcile.decision import SOON, Decision
@@ -61,8 +62,9 @@ def complete(job: AugmentationJob, seen: Observation, now: datetime) -> Decision
         progress=progress_of(job.status.source, job.status.shards, published=True),
     )
     bad = job.status.bad_episodes
-    skipped = f"; {bad.count} that cannot be used were skipped (status.badEpisodes)" if bad and bad.file else ""
-    draft.message(f"published {output.dataset_id}: {output.episodes} episodes, {output.frames} frames{skipped}")
+    skipped = f"; skipped {bad.count} that cannot be used (status.badEpisodes)" if bad and bad.file else ""
+    made = f"{counted(output.episodes or 0, 'episode')}, {counted(output.frames or 0, 'frame')}"
+    draft.message(f"published {output.dataset_id}: {made}{skipped}")
     draft.condition(ConditionType.COMPLETE, True, "Published", "the result is published")
     return Decision(draft.build())
 

@@ -220,6 +220,13 @@ def test_estimate_has_a_preview_read_the_dataset_first(capsys: pytest.CaptureFix
     assert "idempotency-key" not in asked[0].headers
 
 
+def test_estimate_of_one_frame_is_in_the_singular(capsys: pytest.CaptureFixture[str]) -> None:
+    one = {**ESTIMATE, "frames": 1, "images": 1, "shards": 1}
+    assert run(ScriptedGateway(tried(one)), "estimate", "--dataset", "a/b") == 0
+    out = capsys.readouterr().out
+    assert "1 augmented frame, 1 image, about" in out and "class cpu, 1 shard, 1.00" in out
+
+
 @pytest.mark.parametrize(("count", "size"), [(7_200_000, "7.2 MB"), (400_000, "400 kB"), (15e9, "15 GB")])
 def test_estimate_gives_sizes_in_their_unit(capsys: pytest.CaptureFixture[str], count: float, size: str) -> None:
     assert run(ScriptedGateway(tried({**ESTIMATE, "bytes": count})), "estimate", "--dataset", "a/b") == 0

@@ -75,7 +75,7 @@ def test_the_small_pods_of_resolve_and_publish_wait_in_no_queue() -> None:
 def test_a_job_that_waits_shows_its_place_and_what_kueue_says() -> None:
     cluster = queued()
     assert admission(cluster) == ("False", "Queued")
-    assert cluster.status.message == f"waiting in queue team-a: 1 of 2 jobs are ahead ({PENDING})"
+    assert cluster.status.message == f"waiting in queue team-a: 1 of 2 jobs is ahead ({PENDING})"
     assert cluster.status.queue is not None
     assert (cluster.status.queue.position, cluster.status.queue.depth) == (1, 2)
     assert cluster.status.current_phase == PROVISION

@@ -185,7 +185,7 @@ def test_waiting_job_creates_no_pods_and_shows_its_position() -> None:
     assert (cluster.status.queue.position, cluster.status.queue.depth) == (1, 2)
     assert (admitted(cluster).status, admitted(cluster).reason) == ("False", "Queued")
     assert cluster.status.message == (
-        "waiting in the queue: 1 of 2 jobs are ahead (limits.maxJobsPerNamespace of class cpu is 1)"
+        "waiting in the queue: 1 of 2 jobs is ahead (limits.maxJobsPerNamespace of class cpu is 1)"
     )
     assert cluster.status.current_phase == PROVISION
     assert cluster.decide().requeue_after is not None

@@ -268,4 +268,4 @@ def test_job_that_failed_for_bad_episodes_publishes_the_rest_without_augmenting_
     cluster.succeed_pod(PUBLISH)
     cluster.settle()
     assert cluster.status.state == State.COMPLETED
-    assert (cluster.status.message or "").endswith("; 1 that cannot be used were skipped (status.badEpisodes)")
+    assert (cluster.status.message or "").endswith("; skipped 1 that cannot be used (status.badEpisodes)")

@@ -190,7 +190,7 @@ def _reproduce(asked: argparse.Namespace) -> None:
         listed = "; ".join(differ[:_MOST_LISTED]) + ("; …" if len(differ) > _MOST_LISTED else "")
         raise WorkerFailure(
             FailureReason.INTEGRITY_CHECK_FAILED,
-            f"{len(differ)} of {len(recorded.hashes)} augmented videos have other pixels than recorded ({listed}): is "
-            "this the same source, at the revision that meta/augmentation.json names?",
+            f"the pixels of {len(differ)} of {len(recorded.hashes)} augmented videos differ from those recorded "
+            f"({listed}): is this the same source, at the revision that meta/augmentation.json names?",
         )
     print(f"the pixels of all {len(reproduced.hashes)} augmented videos are those that were recorded")

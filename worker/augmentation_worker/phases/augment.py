@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from augmentation_api import FailureReason
+from augmentation_api.counted import counted
 from augmentation_api.vocabulary import ShardState
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats.documents import Documents
@@ -46,9 +47,10 @@ def augment(session: Session) -> None:
     with plan.maker(shard, entries) as maker:
         run.make(maker)
     failed = progress.episodes_failed
+    unusable = counted(failed, plan.outline.nouns.removesuffix("s"))
     session.reporter.event(
         "completed",
-        f"Shard {index} has made what it can of {shard.product}: {failed} {plan.outline.nouns} cannot be used"
+        f"Shard {index} has made what it can of {shard.product}: {unusable} cannot be used"
         if failed
         else f"Shard {index} has made {shard.product}",
         data=session.stages.details(),

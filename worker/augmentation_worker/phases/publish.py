@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from augmentation_api import FailureReason
+from augmentation_api.counted import counted, do
 from augmentation_api.status import OutputStatus
 from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker import secrecy, termination
@@ -83,7 +84,8 @@ def _check_may_skip(session: Session, plan: Plan, bad: BadEpisodes) -> None:
         raise bad.failure(plan, session.manifests.keep_bad_episodes(bad.document()))
     session.reporter.event(
         "skipping",
-        f"{bad.count} of the {selected} selected {plan.outline.nouns} cannot be used and get no augmented version",
+        f"{bad.count} of the {selected} selected {plan.outline.nouns} cannot be used and "
+        f"{do(bad.count, 'get')} no augmented version",
     )
 
 
@@ -166,7 +168,7 @@ def _commit(
     if work.extends_source:
         output.keep_previous(checked)
     files = len(stored) + len(written)
-    work.events.event("publishing", f"The result is sound: committing {files} files")
+    work.events.event("publishing", f"The result is sound: committing {counted(files, 'file')}")
     termination.finish_first()
     try:
         return output.commit(message, checked=checked, stored=stored, written=written, deleted=abandoned)

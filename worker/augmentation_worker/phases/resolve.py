@@ -4,6 +4,7 @@ from base64 import b64encode
 from itertools import accumulate
 
 from augmentation_api import AugmentationJobSpec, AugmentationType, FailureReason
+from augmentation_api.counted import are, counted
 from augmentation_api.status import MAX_PREVIEW_BYTES, OutputStatus, PreviewStatus
 from augmentation_api.stored_size import stored_size
 from augmentation_worker.cluster.report import SHARE_OF_PHASE
@@ -49,7 +50,9 @@ def _warnings_of(resolution: Resolution) -> tuple[str, ...]:
     if len(warnings) == fitting <= _MOST_WARNINGS:
         return warnings
     kept = warnings[: max(1, min(fitting, _MOST_WARNINGS) - 1)]
-    return (*kept, f"There are {len(warnings) - len(kept)} more warnings: they are said once these are settled")
+    more = len(warnings) - len(kept)
+    are_said = f"{'it is' if more == 1 else 'they are'} said once these are settled"
+    return (*kept, f"There {are(more)} {counted(more, 'more warning')}: {are_said}")
 
 
 def _preview(session: Session, source: SourceDataset, resolution: Resolution) -> None:

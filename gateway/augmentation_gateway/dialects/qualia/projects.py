@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from augmentation_api.counted import counted
 from augmentation_gateway.cache.records import JobRecord
 from augmentation_gateway.credentials.keys import ApiKey
 from augmentation_gateway.dialects.qualia.pages import PageInfo, PageQuery, Pager
@@ -111,7 +112,7 @@ class _Project:
 
     @property
     def description(self) -> str:
-        jobs = f"{self.jobs} job{'' if self.jobs == 1 else 's'}"
+        jobs = counted(self.jobs, "job")
         return f"{jobs}, {self.unfinished} of them not finished" if self.unfinished else jobs
 
     @property
@@ -215,7 +216,7 @@ async def delete_project(
     if jobs := await _jobs_in(gateway, key, project_id):
         raise Problem(
             409,
-            f"Project {project_id} has {jobs} job{'' if jobs == 1 else 's'}, and is there as long as they are",
+            f"Project {project_id} has {counted(jobs, 'job')}, and is there as long as it has any",
             "delete them first (DELETE /v1/augmentation/{job_id})",
         )
     if not key.may_use_all_projects:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from augmentation_api.counted import are
 from augmentation_api.vocabulary import AdmissionReason
 from augmentation_operator.queueing.admission import Waiting
 from augmentation_operator.queueing.kueue.view import Eviction, KueueView, QueueState, Workload
@@ -94,7 +95,7 @@ def _in_turn(queue: str, view: KueueView) -> Waiting:
         return Waiting(AdmissionReason.QUEUED, f"waiting in queue {queue}", requeue_after=timedelta(seconds=2))
     place = ""
     if view.position is not None:
-        place = f": {view.position} of {view.depth} jobs are ahead"
+        place = f": {view.position} of {view.depth} jobs {are(view.position)} ahead"
     requeue_after = timedelta(seconds=5 + (view.position or 0) // 2)
     if workload.eviction is not None and not workload.eviction.is_deactivation:
         reason = AdmissionReason.PREEMPTED if workload.eviction.is_preemption else AdmissionReason.EVICTED

@@ -109,8 +109,8 @@ def test_tasks_that_the_dataset_does_not_have_are_named_with_those_that_it_has(s
 def test_episodes_that_keep_their_tasks_are_a_warning(source: Path) -> None:
     warnings = resolved(source, {"from": "dataset"})
     assert [warning.split(":")[0] for warning in warnings] == [
-        "1 of 3 selected episodes have no paraphrases",
-        "1 of 3 selected episodes have several tasks, and paraphrases do not say of which they are",
+        "1 of 3 selected episodes has no paraphrases",
+        "1 of 3 selected episodes has several tasks, and paraphrases do not say of which they are",
     ]
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.counted import are, counted, do
 from augmentation_api.status import MOST_CAMERAS, SourceStatus, StreamStatus
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.formats import limits
@@ -52,9 +53,9 @@ def resolve(source: SourceDataset, spec: AugmentationJobSpec, scratch: Path, max
             copies=plan.copies,
             streams=_streams(spec, dataset, plan, source),
         ),
-        summary=f"{plan.selected_rows} of {dataset.rows} rows "
-        + ("are replaced by" if plan.in_place else "become")
-        + f" {plan.augmented_rows} augmented ones (columns {', '.join(plan.columns)})",
+        summary=f"{plan.selected_rows} of {counted(dataset.rows, 'row')} "
+        + (f"{are(plan.selected_rows)} replaced by" if plan.in_place else do(plan.selected_rows, "become"))
+        + f" {counted(plan.augmented_rows, 'augmented one')} (columns {', '.join(plan.columns)})",
         warnings=(
             *([bad] if bad is not None else []),
             *warnings_of(spec, dataset),

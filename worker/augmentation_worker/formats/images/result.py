@@ -9,6 +9,7 @@ from typing import Self
 
 from typing_extensions import override
 
+from augmentation_api.counted import counted
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.entries import ShardEntries
 from augmentation_worker.formats.images.card import write_card
@@ -54,8 +55,8 @@ class ImagesPlan(Plan):
             described_by=(CARD_PATH, PROVENANCE_PATH, PREVIEW_PATH),
             total_episodes=plan.total_rows,
             total_frames=plan.total_rows,
-            content=f"{plan.total_rows} rows",
-            change=f"{'Replace' if plan.in_place else 'Add'} {plan.augmented_rows} augmented rows",
+            content=counted(plan.total_rows, "row"),
+            change=f"{'Replace' if plan.in_place else 'Add'} {counted(plan.augmented_rows, 'augmented row')}",
             nouns="rows",
         )
 
@@ -167,6 +168,6 @@ def _shard(shard: PlannedShard, columns: int, *, makes_preview: bool) -> Shard:
         units=tuple(units),
         carried=shard.carried,
         makes_preview=makes_preview,
-        task=f"{shard.selected_rows} rows in {len(shard.blocks)} blocks",
-        product=f"{shard.versions} augmented rows",
+        task=f"{counted(shard.selected_rows, 'row')} in {counted(len(shard.blocks), 'block')}",
+        product=counted(shard.versions, "augmented row"),
     )

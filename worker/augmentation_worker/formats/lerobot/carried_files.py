@@ -8,6 +8,7 @@ data/ as rows, and images/ is where its recorder puts frames until they are enco
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+from augmentation_api.counted import are, counted
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.info import INFO_PATH
 from augmentation_worker.formats.lerobot.metadata import STATS_PATH, DatasetMetadata
@@ -47,7 +48,7 @@ def describe_folders(source: SourceDataset, carried: Collection[DatasetPath]) ->
     names = ", ".join(f"{name}/" for name in folders_beside(beside)[:_MOST_NAMED])
     size = sum(source.size(path) for path in beside)
     amount = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
-    return f"; {len(beside)} files beside it ({names}: {amount}) are carried over"
+    return f"; {counted(len(beside), 'file')} beside it ({names}: {amount}) {are(len(beside))} carried over"
 
 
 def warnings_of_files_left(metadata: DatasetMetadata, source: SourceDataset) -> Iterator[str]:

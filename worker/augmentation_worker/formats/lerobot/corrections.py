@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from augmentation_api.counted import counted
 from augmentation_worker.bounded.parquet_file import open_parquet
 from augmentation_worker.bounded.unreadable import damaged, explained
 from augmentation_worker.dataset_path import DatasetPath
@@ -199,7 +200,7 @@ def with_totals(info: DatasetInfo, episodes: int, frames: int) -> tuple[DatasetI
     if (info.total_episodes, info.total_frames) == (episodes, frames):
         return info, None
     said = (
-        f"{INFO_PATH} counts {info.total_episodes} episodes and {info.total_frames} frames, "
+        f"{INFO_PATH} counts {counted(info.total_episodes, 'episode')} and {counted(info.total_frames, 'frame')}, "
         f"{info.version.episodes_place} lists {episodes} and {frames}: the result counts those"
     )
     return info.model_copy(update={"total_episodes": episodes, "total_frames": frames}), said

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from augmentation_api import FailureReason
+from augmentation_api.counted import are
 from augmentation_worker.bounded import lfs_pointer
 from augmentation_worker.bounded.parquet_file import check_footer
 from augmentation_worker.bounded.unreadable import damaged, explained
@@ -65,7 +66,7 @@ def check_empty_videos(source: SourceDataset, paths: Collection[DatasetPath]) ->
     if empty:
         raise WorkerFailure(
             FailureReason.SOURCE_INVALID,
-            f"the dataset {source.name} is damaged: {files_named(empty)} {'is' if len(empty) == 1 else 'are'} empty; "
+            f"the dataset {source.name} is damaged: {files_named(empty)} {are(len(empty))} empty; "
             "repair it, or leave the episodes out (spec.augmentation.episodes, or spec.onBadEpisode: skip)",
         )
 
@@ -78,7 +79,7 @@ def check_footers(source: SourceDataset, data_paths: Sequence[DatasetPath]) -> N
     """
     empty = [path for path in data_paths if not source.size(path)]
     if empty:
-        raise damaged(source.name, f"{files_named(empty)} {'is' if len(empty) == 1 else 'are'} empty")
+        raise damaged(source.name, f"{files_named(empty)} {are(len(empty))} empty")
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for _ in threads.map(lambda path: _check_footer(source, path), _chosen(data_paths)):
             pass

@@ -92,8 +92,8 @@ def _of_dataset(
         )
     reasons = {"no paraphrases": without, "several tasks, and paraphrases do not say of which they are": several}
     warnings = tuple(
-        f"{len(episodes)} of {len(selected)} selected episodes have {reason}: their copies keep their tasks (the first "
-        f"is episode {episodes[0]})"
+        f"{len(episodes)} of {len(selected)} selected episodes {'has' if len(episodes) == 1 else 'have'} {reason}: "
+        f"{'its' if len(episodes) == 1 else 'their'} copies keep their tasks (the first is episode {episodes[0]})"
         for reason, episodes in reasons.items()
         if episodes
     )

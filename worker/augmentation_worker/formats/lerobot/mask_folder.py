@@ -7,6 +7,7 @@ lerobot/datasets/utils.py, DEFAULT_IMAGE_PATH), or with the number of the frame 
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from augmentation_api.counted import counted
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.lerobot.episodes import Episode
 
@@ -33,7 +34,7 @@ def missing_masks(folder: str, episode: Episode, paths: Collection[DatasetPath])
     named = named_masks(folder, episode, paths)
     missing = [frame for frame, path in enumerate(named) if path not in paths]
     if missing:
-        more = f" and {len(missing) - 1} more frames" if len(missing) > 1 else ""
+        more = f" and {counted(len(missing) - 1, 'more frame')}" if len(missing) > 1 else ""
         return f"has no mask of frame {missing[0]}{more} ({named[missing[0]]})"
     beyond = next((path for path in _after(folder, episode) if path in paths), None)
     return None if beyond is None else f"has {episode.length} frames, and masks beyond them ({beyond})"

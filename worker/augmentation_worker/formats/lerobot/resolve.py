@@ -11,6 +11,7 @@ import numpy as np
 
 from augmentation_api import AugmentationJobSpec
 from augmentation_api.augmentation_class import DEFAULT_CHECKPOINT_BYTES
+from augmentation_api.counted import are, counted, do
 from augmentation_api.status import MOST_CAMERAS, SourceStatus
 from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.dataset_path import DatasetPath
@@ -111,10 +112,10 @@ def resolve(
             splits=splits_status(metadata.info.split_episodes),
             streams=stream_status(streams) if len(streams) == len(plan.cameras) else None,
         ),
-        summary=f"{len(selected)} of {len(metadata.episodes)} episodes ({frames} frames) "
-        + ("" if spec.augmentation.where is None else f"fulfil {FIELD} and ")
-        + ("are replaced by" if plan.in_place else "become")
-        + f" {len(selected) * plan.copies} augmented ones ({frames * plan.copies} frames)"
+        summary=f"{len(selected)} of {counted(len(metadata.episodes), 'episode')} ({counted(frames, 'frame')}) "
+        + ("" if spec.augmentation.where is None else f"{do(len(selected), 'fulfil')} {FIELD} and ")
+        + (f"{are(len(selected))} replaced by" if plan.in_place else do(len(selected), "become"))
+        + f" {counted(len(selected) * plan.copies, 'augmented one')} ({counted(frames * plan.copies, 'frame')})"
         + describe_folders(source, carried_files(metadata, plan, source.paths)),
         overwrites=tuple(_overwritten(plan, metadata, source)),
         warnings=(*warnings, *warnings_of_files_left(metadata, source)),

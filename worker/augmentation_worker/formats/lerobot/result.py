@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 
 from typing_extensions import override
 
+from augmentation_api.counted import counted
 from augmentation_api.episode_ranges import disjoint
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.formats.entries import ShardEntries
@@ -82,10 +83,10 @@ class LeRobotPlan(Plan):
             described_by=_DESCRIPTION_PATHS,
             total_episodes=plan.total_episodes,
             total_frames=plan.total_frames,
-            content=f"{plan.total_episodes} episodes and {plan.total_frames} frames",
-            change=f"Replace {augmented} episodes by augmented ones"
+            content=f"{counted(plan.total_episodes, 'episode')} and {counted(plan.total_frames, 'frame')}",
+            change=f"Replace {counted(augmented, 'episode')} by {counted(augmented, 'augmented one')}"
             if plan.in_place
-            else f"Add {augmented * plan.copies} augmented episodes",
+            else f"Add {counted(augmented * plan.copies, 'augmented episode')}",
             tag=self.metadata.info.codebase_version,
         )
 
@@ -229,8 +230,8 @@ def _shard(shard: PlannedShard, copies: int, image_cameras: int) -> Shard:
         units=(*units, Unit(key=DATA_KEY, title="the rows", record=DataRecord, completes=True)),
         carried=shard.original_videos,
         makes_preview=shard.makes_preview,
-        task=f"{len(shard.episodes)} episodes",
-        product=f"{len(shard.episodes) * copies} augmented episodes",
+        task=counted(len(shard.episodes), "episode"),
+        product=counted(len(shard.episodes) * copies, "augmented episode"),
     )
 
 

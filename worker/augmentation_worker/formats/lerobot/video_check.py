@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from augmentation_api import AugmentationJobSpec, FailureReason
+from augmentation_api.counted import counted
 from augmentation_api.status import StreamStatus
 from augmentation_api.vocabulary import OnBadEpisode
 from augmentation_worker.failure import SourceInvalid, WorkerFailure
@@ -220,7 +221,7 @@ def _check_files(
         return warnings
     causes = "; ".join(bad[index].finding for index in sorted(bad)[:_MOST_NAMED])
     if len(bad) > _MOST_NAMED:
-        causes += f"; and {len(bad) - _MOST_NAMED} more episodes ({_first(sorted(bad)[_MOST_NAMED:])})"
+        causes += f"; and {counted(len(bad) - _MOST_NAMED, 'more episode')} ({_first(sorted(bad)[_MOST_NAMED:])})"
     if on_bad_episode is OnBadEpisode.SKIP and len(bad) < len(plan.source_episodes):
         return [*warnings, f"Episodes that cannot be used are left out (spec.onBadEpisode): {causes}"]
     raise SourceInvalid(causes, f"{LEAVE_OUT}; spec.onBadEpisode: skip leaves out all that cannot be used")

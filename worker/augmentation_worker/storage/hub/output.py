@@ -8,6 +8,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from augmentation_api import FailureReason
+from augmentation_api.counted import counted
 from augmentation_api.identifiers import backup_tag
 from augmentation_worker.dataset_path import DatasetPath
 from augmentation_worker.failure import WorkerFailure
@@ -100,8 +101,8 @@ class HubOutput(OutputDataset):
             raise WorkerFailure(
                 FailureReason.OUTPUT_CONFLICT,
                 f"the dataset {self.name} (spec.output.hub.repoID) is the source itself, but main differs from the "
-                f"revision that was read, {source.revision} ({len(changed)} files, among them {min(changed)}): run the "
-                "job again on the present main, or publish to another dataset",
+                f"revision that was read, {source.revision} ({counted(len(changed), 'file')}, among them "
+                f"{min(changed)}): run the job again on the present main, or publish to another dataset",
             )
         return head
 

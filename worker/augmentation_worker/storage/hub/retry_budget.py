@@ -18,6 +18,7 @@ import httpx2
 from huggingface_hub import set_client_factory
 from huggingface_hub.utils._http import hf_request_event_hook
 
+from augmentation_api.counted import counted
 from augmentation_kube import connection_failure
 from augmentation_worker.storage.hub.destinations import Destinations, checked_transport
 from augmentation_worker.storage.hub.empty_pages import EmptyPages
@@ -95,7 +96,7 @@ class RetryBudget:
             left = self._failing_since + (max(self.seconds, least_seconds) if self.seconds else 0.0) - now
         wait = _backoff(attempt) if asked is None else max(asked, _backoff(attempt - 1))
         if wait > left:
-            raise HubUnreachable(f"{problem}; tried {attempt} times")
+            raise HubUnreachable(f"{problem}; tried {counted(attempt, 'time')}")
         self.on_retry(attempt, problem)
         return wait
 

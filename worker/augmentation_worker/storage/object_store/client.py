@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 import obstore
 from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
 
+from augmentation_api.counted import counted
 from augmentation_api.worker_contract import StoreAccess
 from augmentation_worker.failure import WorkerFailure
 from augmentation_worker.storage.object_store.connection import connect
@@ -293,7 +294,7 @@ class StoreClient:
         # With jitter, so that many shards do not come back together.
         wait = min(_FIRST_WAIT_SECONDS * 2 ** min(attempt - 1, 10), _LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311
         if time.monotonic() + wait - since > self.retry_seconds:
-            raise unavailable(self.access, f"{problem}; {what} was tried {attempt} times") from error
+            raise unavailable(self.access, f"{problem}; {what} was tried {counted(attempt, 'time')}") from error
         self.on_retry(attempt, f"{self.access.url}: {what}: {problem}")
         time.sleep(wait)
 

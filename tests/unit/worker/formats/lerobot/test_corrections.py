@@ -114,7 +114,7 @@ def test_totals_are_those_of_the_episodes() -> None:
     info, said = with_totals(info_of(total_episodes=9, total_frames=1), 4, 42)
     assert (info.total_episodes, info.total_frames) == (4, 42)
     assert said == (
-        "meta/info.json counts 9 episodes and 1 frames, meta/episodes lists 4 and 42: the result counts those"
+        "meta/info.json counts 9 episodes and 1 frame, meta/episodes lists 4 and 42: the result counts those"
     )
     assert with_totals(info, 4, 42) == (info, None)
 
