@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,8 @@ def _size(count: float) -> str:
 def _price(price: float) -> str:
     """In cents, and what is less than one in two digits, as it is not free: 1.20, 0.0031."""
     if price == 0 or price >= 0.01:
-        return f"{price:.2f}"
+        # Half a cent is rounded up, as on the gateway's page; Python's formats round it to the even cent.
+        return str(Decimal(price).quantize(Decimal("0.01"), ROUND_HALF_UP))
     return f"{price:.2g}" if price >= 0.0001 else "<0.0001"
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from augmentation_client import Client
 from augmentation_client.command import main
+from tests.shown_prices import SHOWN_PRICES
 from tests.unit.client.test_client import (
     JOB,
     JOB_ID,
@@ -233,10 +234,7 @@ def test_estimate_gives_sizes_in_their_unit(capsys: pytest.CaptureFixture[str], 
     assert f"about {size}\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("price", "shown"),
-    [(0, "0.00"), (0.00002, "<0.0001"), (0.0031, "0.0031"), (0.00314, "0.0031"), (0.01, "0.01"), (1.2, "1.20")],
-)
+@pytest.mark.parametrize(("price", "shown"), SHOWN_PRICES)
 def test_price_that_is_not_zero_never_reads_as_free(
     capsys: pytest.CaptureFixture[str], price: float, shown: str
 ) -> None:

@@ -14,6 +14,7 @@ from tests.integration.gateway.conftest import PROJECT_ID
 from tests.integration.gateway.jobs import JOBS, eventually
 from tests.integration.gateway.page.cluster import Jobs, Json
 from tests.integration.gateway.page.visitor import Visitor
+from tests.shown_prices import SHOWN_PRICES
 
 NEW = "/#/new"
 DRAWN = {
@@ -238,6 +239,19 @@ def test_form_reports_unavailable_gateway_and_keeps_its_values(visitor: Visitor,
         visitor.gateway.await_ready()
     write(page, name="back again")
     expect(verdict(page)).to_have_text("Ready to start.")
+
+
+def test_prices_are_shown_as_by_the_command(visitor: Visitor, jobs: Jobs) -> None:
+    visitor.page.goto("/")
+    shown = visitor.page.evaluate(
+        """async prices => {
+            const main = document.querySelector("script[type=module]").src;
+            const { price } = await import(new URL("format.js", main));
+            return prices.map(price);
+        }""",
+        [price for price, _ in SHOWN_PRICES],
+    )
+    assert shown == [text for _, text in SHOWN_PRICES]
 
 
 @pytest.fixture
