@@ -9,8 +9,9 @@ import av
 import numpy as np
 import pytest
 
+from augmentation_worker.media.video import color_kernels
 from augmentation_worker.media.video import colors as colors_module
-from augmentation_worker.media.video.colors import ColorConverter, ColorTags, has_kernels
+from augmentation_worker.media.video.colors import ColorConverter, ColorTags, _to_rgb_factors, has_kernels
 from augmentation_worker.media.video.planes import planes_of
 from augmentation_worker.media.video.thread_policy import same_scheduling
 from augmentation_worker.transforms.cpu.kernel_target import KERNEL_TARGETS, KernelTarget, kernel_target
@@ -136,9 +137,20 @@ def test_kernels_give_the_bits_of_swscale_for_the_ends_of_all_channels(
     scattered = corners[np.random.default_rng(3).integers(0, 8, (16, 128))].transpose(2, 0, 1)
     scene = np.concatenate([blocks, scattered], axis=1)
     colors = ColorTags(matrix=matrix, range=color_range)
-    converted = ColorConverter().to_yuv(scene, "yuv420p", colors)
-    expected = by_swscale(monkeypatch).to_yuv(scene, "yuv420p", colors)
-    assert all(map(np.array_equal, planes_of(converted), planes_of(expected)))
+    frame = noise_frame(32, 128, matrix, color_range)
+    planes_of(frame)[0][:] = scene[0]
+    for plane, channel in zip(planes_of(frame)[1:], scene[1:], strict=True):
+        plane[:] = channel[::2, ::2]
+
+    converter = ColorConverter()
+    converted, pixels = converter.to_yuv(scene, "yuv420p", colors), np.empty_like(scene)
+    converter.to_rgb(frame, pixels)
+    assert converter.siting_of(frame) == "center"
+    swscale = by_swscale(monkeypatch)
+    expected = np.empty_like(scene)
+    swscale.to_rgb(frame, expected)
+    assert np.array_equal(pixels, expected)
+    assert all(map(np.array_equal, planes_of(converted), planes_of(swscale.to_yuv(scene, "yuv420p", colors))))
 
 
 ON_ANOTHER_KIND = """
@@ -153,11 +165,13 @@ def converted_both_ways() -> bytes:
     """All bytes that kernels make of noise, by a limited and a full range and as wide as several vectors."""
     made = []
     for color_range, width in product((0, 2), (8, 70, 140)):
+        colors = ColorTags(range=color_range)
         frame = noise_frame(10, width, UNSPECIFIED, color_range)
-        pixels = rgb_of(frame)
-        planes = planes_of(ColorConverter().to_yuv(pixels, "yuv420p", ColorTags(range=color_range)))
-        made += [pixels.tobytes(), *(plane.tobytes() for plane in planes)]
-    return b"".join(made)
+        left = np.empty((3, 10, width), np.uint8)
+        planes = [np.ascontiguousarray(plane) for plane in planes_of(frame)]
+        color_kernels.to_rgb(*planes, left, _to_rgb_factors(colors), True)
+        made += [rgb_of(frame), left, *planes_of(ColorConverter().to_yuv(left, "yuv420p", colors))]
+    return b"".join(each.tobytes() for each in made)
 
 
 def test_kernels_for_slower_kinds_of_this_processor_give_the_same(tmp_path: Path) -> None:
@@ -186,27 +200,27 @@ def test_where_chroma_lies_in_decoded_frames_is_found_out(
     monkeypatch: pytest.MonkeyPatch, codec: str, options: dict[str, str], siting: str | None, tmp_path: Path
 ) -> None:
     """Also by a first frame that does not tell: it is flat, or is the same from row to row."""
-    stripes, noise = noise_frame(64, 64, UNSPECIFIED, 0), noise_frame(64, 64, UNSPECIFIED, 0)
+    stripes, noise = noise_frame(64, 70, UNSPECIFIED, 0), noise_frame(64, 70, UNSPECIFIED, 0)
     for plane in planes_of(stripes):
         plane[:] = plane[0]
     with av.open(tmp_path / "v.mp4", "w") as container:
         stream = cast(av.VideoStream, container.add_stream(codec, rate=10, options={"crf": "0", **options}))
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        black = flat_frame(16, 128, 128, ColorTags()).reformat(64, 64)
+        stream.width, stream.height, stream.pix_fmt = 70, 64, "yuv420p"
+        black = flat_frame(16, 128, 128, ColorTags()).reformat(70, 64)
         with same_scheduling():
             for frame in (stripes, black, noise, None):
                 container.mux(stream.encode(frame))
     with av.open(tmp_path / "v.mp4") as container:
         frames = list(container.decode(video=0))
     converter = ColorConverter()
-    pixels = [np.empty((3, 64, 64), np.uint8) for _ in frames]
+    pixels = [np.empty((3, 64, 70), np.uint8) for _ in frames]
     found = []
     for frame, target in zip(frames, pixels, strict=True):
         converter.to_rgb(frame, target)
         found.append(converter.siting_of(frame))
     assert found == [siting, siting, siting]
     swscale = by_swscale(monkeypatch)
-    expected = np.empty((3, 64, 64), np.uint8)
+    expected = np.empty((3, 64, 70), np.uint8)
     for frame, target in zip(frames, pixels, strict=True):
         swscale.to_rgb(frame, expected)
         assert np.array_equal(target, expected)

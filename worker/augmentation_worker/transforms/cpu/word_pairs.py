@@ -69,6 +69,11 @@ class WordPairs:
         """What an array has from a place on."""
         return load(self._builder, self._lanes, array, place)
 
+    def load_bytes(self, array: Any, place: Any) -> Any:
+        """What an array of bytes has from a place on, a byte in each word."""
+        read = load(self._builder, ir.VectorType(_BYTE, self._words.count), array, place)
+        return self._lanes_of(self._builder.zext(read, self._words))
+
     def all(self, low: int, high: int) -> Any:
         """Two words in every lane."""
         return constant(self._lanes, (high & 0xFFFF) << 16 | low & 0xFFFF)
@@ -77,13 +82,25 @@ class WordPairs:
         """The number int32 at a place, in every lane."""
         return splat(self._builder, value_at(self._builder, numbers, intp(place)), self._lanes.count)
 
+    def splat_words(self, numbers: Any, low: int, high: int) -> Any:
+        """The numbers of two places, of 16 bits, as the words of every lane."""
+        return self.words_from(0, self.splat(numbers, low), self.splat(numbers, high))
+
     def add_words(self, first: Any, second: Any) -> Any:
         """The sums of words."""
         return self._lanes_of(self._builder.add(self._words_of(first), self._words_of(second)))
 
-    def halve_words(self, pairs: Any) -> Any:
-        """Half of each signed word, rounded down."""
-        return self._lanes_of(self._builder.ashr(self._words_of(pairs), constant(self._words, 1)))
+    def shift_words(self, pairs: Any, right: int, *, is_signed: bool = False) -> Any:
+        """Each word, shifted right."""
+        shift = self._builder.ashr if is_signed else self._builder.lshr
+        return self._lanes_of(shift(self._words_of(pairs), constant(self._words, right)))
+
+    def limit_words(self, pairs: Any, greatest: int) -> Any:
+        """Each signed word, or 0, or the greatest one, if it is beyond."""
+        words = self._words_of(pairs)
+        for limit, is_beyond in ((constant(self._words, 0), "<"), (constant(self._words, greatest), ">")):
+            words = self._builder.select(self._builder.icmp_signed(is_beyond, words, limit), limit, words)
+        return self._lanes_of(words)
 
     def multiply_and_add(self, pairs: Any, factors: Any) -> Any:
         """The sum of the products of a lane's signed words by the factors' ones."""
@@ -114,7 +131,7 @@ class WordPairs:
 
     def odd_bytes(self, pairs: Any) -> Any:
         """The upper byte of each word, as the lower one."""
-        return self._lanes_of(self._builder.lshr(self._words_of(pairs), constant(self._words, 8)))
+        return self.shift_words(pairs, 8)
 
     def bytes_of(self, pairs: Any) -> Any:
         """A vector of the lower bytes of all words."""
