@@ -99,7 +99,7 @@ def test_episodes_without_all_of_their_masks_are_found_in_resolve(source: Path, 
     for frame in (2, 5):
         (copied / FOLDER / f"episode_000000/frame_{frame:06d}.png").unlink()
     lost = (
-        f"spec.augmentation.masks.{TOP}: {FOLDER}: episode 0 has no mask of frame 2 and 1 more frames "
+        f"spec.augmentation.masks.{TOP}: {FOLDER}: episode 0 has no mask of frame 2 and 1 more frame "
         f"({FOLDER}/episode_000000/frame_000002.png)"
     )
     with pytest.raises(WorkerFailure) as refused:

@@ -73,6 +73,8 @@ def test_episodes_are_chosen(source: Path, where: str, selected: str) -> None:
 def test_what_is_selected_fulfils_all_that_is_asked(source: Path) -> None:
     resolution = resolved(source, "success", episodes="0:4", copies=1)
     assert resolution.summary.startswith("2 of 5 episodes (7 frames) fulfil spec.augmentation.where and become 2 ")
+    one = resolved(source, "success == null", copies=1)
+    assert " fulfils spec.augmentation.where and becomes 1 augmented one (" in one.summary
     assert resolution.source.selected == "0,3"
     assert resolved(source, "success", splits=["train"]).source.selected == "0,3:5"
     assert resolve(FolderSource(source, "lab/where"), spec_of(episodes="0:4"), None).source.selected is None
