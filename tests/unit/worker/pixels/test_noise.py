@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from augmentation_worker.transforms.cpu import noise_kernels
 from augmentation_worker.transforms.cpu.quantile_pairs import pair_quantiles
@@ -29,6 +30,15 @@ def difference(kind: str, strength: float, value: int, frames: int = 4) -> np.nd
     return noisy(flat(value, frames), kind, strength).numpy().astype(np.float64) - value
 
 
+def words_of(key: tuple[int, int], frame: int, start: int, count: int) -> NDArray[np.uint32]:
+    """Words [4, count] of the blocks from `start` on, of the kernel."""
+    numbers = np.empty((8, count), np.uint16)
+    noise_kernels.philox_numbers(np.uint32(key[0]), np.uint32(key[1]), np.uint32(frame), start, count, numbers)
+    halves = numbers.astype(np.uint32)
+    words: NDArray[np.uint32] = halves[0::2] | halves[1::2] << np.uint32(16)
+    return words
+
+
 @pytest.mark.parametrize(
     ("counter", "key", "expected"),
     [
@@ -39,9 +49,7 @@ def difference(kind: str, strength: float, value: int, frames: int = 4) -> np.nd
 def test_the_generator_gives_the_published_answers(
     counter: tuple[int, int], key: tuple[int, int], expected: tuple[int, ...]
 ) -> None:
-    words = np.empty((4, 1), np.uint32)
-    noise_kernels.philox_words(np.uint32(key[0]), np.uint32(key[1]), np.uint32(counter[1]), counter[0], 1, words)
-    assert tuple(int(word) for word in words[:, 0]) == expected
+    assert tuple(int(word) for word in words_of(key, counter[1], counter[0], 1)[:, 0]) == expected
     in_torch = philox_in_torch(torch.tensor([counter[0]]), counter[1], key)
     assert tuple(int(word) for word in in_torch) == expected
 
@@ -49,10 +57,8 @@ def test_the_generator_gives_the_published_answers(
 def test_the_generator_agrees_with_its_twin_over_keys_blocks_and_frames() -> None:
     keys = np.random.default_rng(0).integers(0, 2**32, (20, 2))
     for frame, (key0, key1) in enumerate(keys.tolist()):
-        words = np.empty((4, 100), np.uint32)
-        noise_kernels.philox_words(np.uint32(key0), np.uint32(key1), np.uint32(frame), 5, 100, words)
         twin = torch.stack(philox_in_torch(torch.arange(5, 105), frame, (key0, key1)))
-        assert (twin.numpy() == words).all()
+        assert (twin.numpy() == words_of((key0, key1), frame, 5, 100)).all()
 
 
 def test_quantiles_of_all_numbers_are_those_of_the_table() -> None:

@@ -4,19 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from augmentation_worker.transforms.cpu import kernels
 from augmentation_worker.transforms.cpu.kernel_target import KERNEL_TARGETS, kernel_target
-from augmentation_worker.transforms.cpu.step_table import look_up_all, step_table
-from augmentation_worker.transforms.cpu.vector_lookup import has_vector_lookup, look_up_steps
 from augmentation_worker.transforms.keyed_random import KeyedRandom
-from augmentation_worker.transforms.noise import Noise, NoiseParameters
+from augmentation_worker.transforms.noise import Noise
 
 TABLES = np.random.default_rng(0).integers(0, 256, (3, 256), dtype=np.uint8)
 NO_PAIRS = np.empty((3, 0), np.uint16)
@@ -41,35 +37,12 @@ def changed() -> dict[str, NDArray[np.uint8]]:
     looked_up = np.empty_like(frames)
     kernels.look_up(frames, looked_up, TABLES, NO_PAIRS)
     made = {"look_up": looked_up}
-    for kind, strength in (("gaussian", 9.0), ("shot", 0.5)):
+    for kind, strength in (("gaussian", 9.0), ("gaussian", 9.37), ("gaussian", 20.0), ("shot", 0.5)):
         noise = Noise(kind, (strength, strength), (strength, strength), random=KeyedRandom(0, "top", 0, 0, "noise"))
-        made[kind] = np.asarray(noise.apply(frames[:, :, None], {**noise.make_params([]), "first_frame": 3}))
+        made[f"{kind} {strength}"] = np.asarray(
+            noise.apply(frames[:, :, None], {**noise.make_params([]), "first_frame": 3})
+        )
     return made
-
-
-@numba.njit
-def look_up_all_words(
-    words: NDArray[np.uint32], low: NDArray[np.int8], high: NDArray[np.int8], steps: NDArray[np.int16]
-) -> Any:
-    """How many words have been looked up."""
-    return look_up_steps(words, low, high, steps)  # type: ignore[call-arg]
-
-
-@pytest.mark.parametrize("sigma", [0.0, 0.3, 3.0, 8.0, 9.37, 15.0, 15.6])
-def test_noise_is_looked_up_for_all_random_numbers_as_steps(sigma: float) -> None:
-    table = NoiseParameters("gaussian", sigma, 0.0, (0, 0)).table().astype(np.int8)
-    steps = step_table(table)
-    assert np.array_equal(look_up_all(steps), table)
-    numbers = np.random.default_rng(0).permutation(1 << 16).astype(np.uint16)
-    low, high = np.full((2, 1 << 15), 99, np.int8)
-    done = look_up_all_words(numbers.view(np.uint32), low, high, steps)
-    assert done == (len(low) if has_vector_lookup() else 0)
-    assert np.array_equal(low[:done], table[numbers[0::2]][:done])
-    assert np.array_equal(high[:done], table[numbers[1::2]][:done])
-
-
-def test_noise_that_is_too_strong_for_steps_has_none() -> None:
-    assert not len(step_table(NoiseParameters("gaussian", 20.0, 0.0, (0, 0)).table()))
 
 
 @pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 128, 191, 5000])

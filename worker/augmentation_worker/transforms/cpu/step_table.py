@@ -1,8 +1,12 @@
-"""A table of noise by 16-bit random number, 64 KiB, as steps: one of 1 KiB, which fits the registers of a processor.
+"""A table of noise by 16-bit random number, 64 KiB, as steps, 512 bytes or 1 KiB, which registers hold.
 
 A table of gaussian noise rises slowly, so that over a cell of neighbouring numbers it takes one value, or two that
-follow each other. It is steep at its ends only: four levels divide its ends into ever shorter cells, each of them
-64 cells at the lower end and 64 at the upper one. A number belongs to the level of the shortest cells that reach it.
+follow each other. It is steep at its ends only: four levels divide its ends into ever shorter cells, 64 each. A number
+belongs to the level of the shortest cells that reach it.
+
+Both ends are described by the distance from them, 0 to 32767, and the noise's magnitude there. They share their steps
+where the table is symmetric. It is not where noise lies halfway between two values, as halves are rounded up: at some
+standard deviations that are multiples of 1/8.
 """
 
 from typing import Any
@@ -13,37 +17,44 @@ from numpy.typing import NDArray
 SHIFTS = (9, 6, 3, 0)
 """A level's cells are of 2**shift numbers: the first level's reach the middle, the last level's are single numbers."""
 CELLS = 64
-_NUMBERS = 1 << 16
+STEPS_OF_END = len(SHIFTS) * CELLS
+FRACTION_BITS = SHIFTS[0]
+_DISTANCES = 1 << 15
 NO_STEPS = np.empty(0, np.int16)
 
 
 def step_table(table: NDArray[Any]) -> NDArray[np.int16]:
-    """int16 [4 * 2 * 64], by level, end and cell; empty if the table [65536] rises too fast for it.
+    """int16 [ends * 4 * 64], by end, level and cell; empty if the table [65536] rises too fast, or exceeds 127.
 
-    With a number of the cell added, as 16 bits, and shifted right by the level's shift, an entry is what the table has
-    for that number.
+    Of a distance, shifted left such that the cells of its level become as long as the first level's, and subtracted
+    from an entry, 16 bits, the upper 7 are the magnitude. One end, where it serves both: the noise of the upper end is
+    the magnitude, of the lower end less than zero by it. Else those of the lower end, then of the upper one.
     """
-    steps = np.empty((len(SHIFTS), 2, CELLS), np.int64)
-    for level, shift in enumerate(SHIFTS):
-        size = CELLS << shift
-        for end, start in enumerate((0, _NUMBERS - size)):
-            cells = table[start : start + size].astype(np.int64).reshape(CELLS, 1 << shift)
-            first = cells[:, :1]
-            rises_after = (cells == first).sum(axis=1)
-            entry = (first[:, 0] << shift) + (1 << shift) - rises_after
-            steps[level, end] = entry - (start + (np.arange(CELLS) << shift))
-    wrapped = steps.ravel().astype(np.uint16).view(np.int16)
-    return wrapped if np.array_equal(look_up_all(wrapped), table) else NO_STEPS
+    lower, upper = (end.astype(np.int64) for end in (-table[:_DISTANCES], table[: _DISTANCES - 1 : -1]))
+    ends = [lower] if np.array_equal(lower, upper) else [lower, upper]
+    steps = np.concatenate([_steps_of_end(end) for end in ends])
+    return steps if np.array_equal(look_up_all(steps), table) else NO_STEPS
 
 
 def look_up_all(steps: NDArray[np.int16]) -> NDArray[np.int16]:
-    """int16 [65536]: what a step table has for each number; the twin of `vector_lookup.look_up_steps`."""
-    numbers = np.arange(_NUMBERS, dtype=np.uint16)
-    from_end = np.minimum(numbers, ~numbers)
-    found = np.empty(_NUMBERS, np.int16)
-    for shift, ends in zip(SHIFTS, steps.reshape(-1, 2 * CELLS), strict=True):
-        near = from_end < CELLS << shift
-        number = numbers[near]
-        entry = ends[(number >> shift) % CELLS + CELLS * (number >= _NUMBERS // 2)]
-        found[near] = (entry + number.view(np.int16)) >> shift
-    return found
+    """int16 [65536]: what a step table has for each number; the twin of `noise_vectors.add_noise_of_steps`."""
+    distances = np.arange(_DISTANCES, dtype=np.uint16)
+    ends = []
+    for end in steps.view(np.uint16).reshape(-1, len(SHIFTS), CELLS):
+        magnitudes = np.empty(_DISTANCES, np.int16)
+        for shift, entries in zip(SHIFTS, end, strict=True):
+            near = distances[: CELLS << shift] << np.uint16(FRACTION_BITS - shift)
+            magnitudes[: len(near)] = (entries[near >> FRACTION_BITS] - near) >> FRACTION_BITS
+        ends.append(magnitudes)
+    return np.concatenate([-ends[0], ends[-1][::-1]])
+
+
+def _steps_of_end(magnitudes: NDArray[np.int64]) -> NDArray[np.int16]:
+    """int16 [4 * 64], of the magnitudes [32768] by distance, which fall."""
+    steps = np.empty((len(SHIFTS), CELLS), np.int64)
+    for level, shift in enumerate(SHIFTS):
+        cells = magnitudes[: CELLS << shift].reshape(CELLS, 1 << shift)
+        falls_after = (cells == cells[:, :1]).sum(axis=1) - 1
+        last = (np.arange(CELLS) << shift) + falls_after
+        steps[level] = (cells[:, 0] << FRACTION_BITS) + (last << (FRACTION_BITS - shift))
+    return steps.ravel().astype(np.uint16).view(np.int16)

@@ -117,5 +117,11 @@ def _lanes(numbers: Sequence[int]) -> Any:
     return ir.Constant(ir.VectorType(_LANE, len(numbers)), list(numbers))
 
 
+def opaque(builder: Any, vector: Any) -> Any:
+    """A vector of which LLVM does not know that it is constant, and so makes nothing else of what is done with it."""
+    identity = ir.InlineAsm(ir.FunctionType(vector.type, [vector.type]), "", "=v,0", side_effect=False)
+    return builder.call(identity, [vector])
+
+
 def _pointer(builder: Any, kind: Any, array: Any, place: Any) -> Any:
     return builder.bitcast(builder.gep(array.data, [place]), kind.as_pointer())
