@@ -270,17 +270,20 @@ _join_rows, _join_stretched_rows = _row_joiner(False), _row_joiner(True)
 @_compiled
 def _yuv_numbers(factors, is_stretched):
     """What rows are mixed by, int32 [3 * _YUV_NUMBERS]: factors as of `to_yuv`, and all that is added."""
-    numbers = np.empty((3, _YUV_NUMBERS), np.int32)
-    numbers[:, :3], numbers[:, 4:] = factors[:, :3], factors[:, 3:]
-    luma, chroma = 0x801 << 8, 1 << 9  # 16 and 0, and what makes rounding of dropping
-    if is_stretched:
-        numbers[0, 5] += 1 << 20
-        for plane in range(1, 3):
-            numbers[plane, 5] += numbers[plane, 4] << 14
-    else:
-        luma, chroma = luma + (1 << 14), chroma + (1 << 15)
-    numbers[0, 3], numbers[1:, 3] = luma // _UNIT, chroma // (2 * _UNIT)
-    return numbers.reshape(-1)
+    numbers = np.empty(3 * _YUV_NUMBERS, np.int32)
+    for plane in range(3):
+        # 16 or 0, and what makes rounding of dropping bits.
+        summand, of_pixels = (0x801 << 8, _UNIT) if plane == 0 else (1 << 9, 2 * _UNIT)
+        factor, stretched = factors[plane, 3], factors[plane, 4]
+        if not is_stretched:
+            summand += 1 << 14 if plane == 0 else 1 << 15
+        else:
+            stretched += 1 << 20 if plane == 0 else factor << 14
+        begin = plane * _YUV_NUMBERS
+        for color in range(3):
+            numbers[begin + color] = factors[plane, color]
+        numbers[begin + 3], numbers[begin + 4], numbers[begin + 5] = summand // of_pixels, factor, stretched
+    return numbers
 
 
 @_compiled
