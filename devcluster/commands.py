@@ -45,6 +45,10 @@ def down(settings: Settings, *, purge: bool) -> int:
 
 def status(settings: Settings) -> int:
     """Print what there is. 0 where the cluster and the registry answer, else NOT_UP."""
+    if settings.existing:
+        existing_cluster.require_answer(settings)
+        print(f"The cluster of {settings.kubeconfig_given} answers.")
+        return 0
     recorded = read_state(settings.state)
     if recorded is None:
         print(f"There is no cluster {settings.name}: make it with `make cluster-up` or `python3 -m devcluster up`.")

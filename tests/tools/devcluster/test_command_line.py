@@ -59,8 +59,9 @@ def test_missing_requirement_is_one_sentence_and_exit_code_2(bare: dict[str, str
     )
 
 
-def test_existing_cluster_requires_kubeconfig(bare: dict[str, str]) -> None:
-    answer = run({**bare, "CLUSTER": "existing"}, "up")
+@pytest.mark.parametrize("command", ["up", "status"])
+def test_existing_cluster_requires_kubeconfig(bare: dict[str, str], command: str) -> None:
+    answer = run({**bare, "CLUSTER": "existing"}, command)
     assert answer.returncode == 2
     assert "KUBECONFIG" in answer.stderr
     assert "Traceback" not in answer.stderr
