@@ -75,13 +75,23 @@ def _number(limit: float) -> str:
 def _line(finding: ErrorDetails, forms: Mapping[str, str]) -> str:
     context, path = finding.get("ctx", {}), ".".join(map(str, finding["loc"]))
     requirement = requirement_of(finding["type"], context)
-    if requirement is not None and "input" in finding:
-        value = quotable(json.dumps(finding["input"], default=str), _LONGEST_VALUE)
+    if requirement is not None and "input" in finding and _is_scalar(finding["input"]):
+        value = quotable(json.dumps(finding["input"], ensure_ascii=False), _LONGEST_VALUE)
         return f"{path} is {value}, but {requirement}"
     form = forms.get(context.get("pattern", ""))
     message = requirement or (_plain(finding) if form is None else f"has to be {form}")
     # A message may go on below with a picture, for a terminal.
     return ": ".join(filter(None, (path, message.split("\n", 1)[0])))
+
+
+def _is_scalar(value: object) -> bool:
+    """Whether it is a text, a number or nothing: JSON has no words for some of YAML's lists, which may hold themselves.
+
+    An integer of thousands of digits is none, either: Python writes it in hexadecimal only.
+    """
+    if isinstance(value, int):
+        return value.bit_length() < _LONGEST_VALUE
+    return value is None or isinstance(value, str | float)
 
 
 def _plain(finding: ErrorDetails) -> str:

@@ -26,7 +26,7 @@ def read_job_file(path: Path) -> AugmentationJobSpec:
         document = yaml.safe_load(path.read_text())
     except OSError as error:
         raise _unusable(path, f"it cannot be read: {error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of dates, numbers and bytes
         raise _unusable(path, f"it is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise _unusable(path, f"it holds {type(document).__name__} instead of an {JOB_KIND} or its spec")

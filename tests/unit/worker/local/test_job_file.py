@@ -43,6 +43,28 @@ def test_what_a_job_of_another_type_would_use_is_refused_by_name(tmp_path: Path)
     assert read_job_file(file).generative is not None
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("augmentation: {mode: &a [*a]}", r"augmentation\.mode: has to be stacked or independent"),
+        ("augmentation: {mode: {2026-01-01: x}}", r"augmentation\.mode: has to be stacked or independent"),
+        ("augmentation: {mode: }", r"augmentation\.mode is null, but has to be stacked or independent"),
+        ("augmentation: {mode: größer}", r'augmentation\.mode is "größer", but has to be'),
+        ('augmentation: {mode: "\\e[31m"}', r'augmentation\.mode is "\\u001b\[31m", but has to be'),
+        (f"augmentation: {{copies: 0x{'f' * 9000}}}", r"augmentation\.copies: may be at most 20"),
+        (f"augmentation: {{copies: {'9' * 9000}}}", "not YAML: Exceeds the limit"),
+        ("augmentation: {copies: 2026-02-30}", "not YAML: day "),
+        (f"augmentation: {{mode: {'[' * 9000}}}", "not YAML: maximum recursion depth"),
+    ],
+)
+def test_what_only_yaml_can_say_is_refused_like_all_else(text: str, said: str, tmp_path: Path) -> None:
+    """Lists in themselves, dates, integers that Python does not write, control characters."""
+    file = tmp_path / "job.yaml"
+    file.write_text(text)
+    with pytest.raises(WorkerFailure, match=said):
+        read_job_file(file)
+
+
 @pytest.mark.parametrize("option", ["--file", "--output"])
 def test_files_of_a_command_are_on_this_machine(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     named = {"--file": "job.yaml", "--source": "a", "--output": "p.png", option: "s3://robots/job.yaml"}
