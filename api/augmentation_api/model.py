@@ -68,8 +68,8 @@ def requirement_of(kind: str, context: Mapping[str, Any]) -> str | None:
 
 
 def _number(limit: float) -> str:
-    """-50 and 0.5; a whole number has no point behind it because its field takes others, too."""
-    return f"{limit:g}" if isinstance(limit, float) else str(limit)
+    """-50, 0.5 and 1000000; a whole number has no point behind it because its field takes others, too."""
+    return f"{limit:.15g}" if isinstance(limit, float) else str(limit)
 
 
 def _line(finding: ErrorDetails, forms: Mapping[str, str]) -> str:
@@ -90,7 +90,7 @@ def _is_scalar(value: object) -> bool:
     An integer of thousands of digits is none, either: Python writes it in hexadecimal only.
     """
     if isinstance(value, int):
-        return value.bit_length() < _LONGEST_VALUE
+        return value.bit_length() < 3 * _LONGEST_VALUE
     return value is None or isinstance(value, str | float)
 
 

@@ -249,6 +249,7 @@ def test_a_condition_that_cannot_be_read_is_refused_with_its_place_on_one_line()
     [
         ({"copies": 99}, "may be at most 20", "99"),
         ({"seed": -3}, "has to be at least 0", "-3"),
+        ({"seed": 10**30}, "may be at most 9007199254740991", "1000000000000000000000000000000"),
         ({"mode": "twice"}, "has to be stacked or independent", '"twice"'),
     ],
 )
@@ -258,6 +259,12 @@ def test_value_out_of_its_range_is_quoted_on_request_only(fields: dict[str, Any]
     (name,) = fields
     assert findings_of(caught.value) == [f"{name}: {requirement}"]
     assert findings_of(caught.value, quotes_values=True) == [f"{name} is {value}, but {requirement}"]
+
+
+def test_limit_of_a_number_has_all_its_digits() -> None:
+    with pytest.raises(ValidationError) as caught:
+        AugmentationClassSpec.model_validate({"image": "worker:1", "placements": [{"name": "a", "pricePerHour": 2e6}]})
+    assert findings_of(caught.value) == ["placements.0.pricePerHour: may be at most 1000000"]
 
 
 def test_quoted_value_is_cut_and_without_credentials() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from augmentation_api import AugmentationJobSpec
+from augmentation_api.counted import are, counted
 from augmentation_api.episode_ranges import disjoint, text_of
 from augmentation_worker.formats.card import (
     card_of,
@@ -103,7 +104,8 @@ def _instructions(spec: AugmentationJobSpec, plan: EpisodePlan) -> dict[str, str
     if plan.instructions is None or spec.augmentation.tasks is None:
         return {}
     origin = "of the job's spec" if spec.augmentation.tasks.from_ is None else "of the dataset (`task_aug`)"
-    return {"Instructions": f"copies carry paraphrases {origin}; {len(plan.instructions.added)} tasks are new"}
+    added = len(plan.instructions.added)
+    return {"Instructions": f"copies carry paraphrases {origin}; {counted(added, 'task')} {are(added)} new"}
 
 
 def _which(spec: AugmentationJobSpec, metadata: DatasetMetadata, plan: EpisodePlan) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import av.container
 
+from augmentation_api.counted import are, counted
 from augmentation_worker.media.video.container_file import VideoInvalid
 from augmentation_worker.media.video.properties import open_video, time_base
 from augmentation_worker.media.video.segment import VideoSegment, decode_frames
@@ -33,7 +34,7 @@ def check_video(path: Path, fps: Fraction | int, frames: int) -> None:
             finding = f"is shown at {float(pts * tick):.6f} s instead of {float(due):.6f} s"
             raise VideoInvalid(path, finding, frame=index)
     if len(shown_at) != frames:
-        raise VideoInvalid(path, f"holds {len(shown_at)} frames, {frames} are needed")
+        raise VideoInvalid(path, f"holds {counted(len(shown_at), 'frame')}, {frames} {are(frames)} needed")
     for index in sorted({0, frames - 1}):
         for _ in decode_frames(VideoSegment(path, index, 1, fps)):
             pass
