@@ -70,17 +70,25 @@ def test_the_weights_of_defocus_have_the_sigma_asked_for_and_sum_to_one(sigma: f
     assert np.sqrt(variance) == pytest.approx(sigma, rel=0.06)
 
 
-@pytest.mark.parametrize("parameters", [motion(15, 40.0), motion(101, 5.0), defocus(2.5), defocus(20.0)])
+def test_no_neighbour_weighs_more_than_the_kernel_multiplies_pairs_of_bytes_by() -> None:
+    sigmas = [*np.arange(0.1, 4, 0.001), 20.0, 100.0]
+    assert max(int(defocus(sigma).weights[1:].max(initial=0)) for sigma in sigmas) in range(60, 65)
+
+
+@pytest.mark.parametrize("parameters", [motion(15, 40.0), motion(101, 5.0), defocus(1.0), defocus(2.5), defocus(20.0)])
 @pytest.mark.parametrize("value", [0, 1, 127, 255])
-def test_a_flat_image_stays_as_it_is(parameters: BlurParameters, value: int) -> None:
-    flat = torch.full((1, 3, 40, 50), value, dtype=torch.uint8)
+@pytest.mark.parametrize("width", [50, 150])
+def test_a_flat_image_stays_as_it_is(parameters: BlurParameters, value: int, width: int) -> None:
+    flat = torch.full((1, 3, 40, width), value, dtype=torch.uint8)
     assert torch.equal(blurred(flat, parameters), flat)
 
 
 @pytest.mark.parametrize(
-    "parameters", [motion(3, 10.0), motion(13, 75.0), motion(101, 170.0), defocus(0.5), defocus(6)]
+    "parameters", [motion(3, 10.0), motion(13, 75.0), motion(101, 170.0), *map(defocus, (0.5, 1.0, 6.0, 20.0))]
 )
-@pytest.mark.parametrize("size", [(48, 64), (5, 9), (33, 17), (3, 63), (7, 65), (2, 130), (1, 1)])
+@pytest.mark.parametrize(
+    "size", [(48, 64), (5, 9), (33, 17), (3, 31), (3, 32), (3, 63), (7, 65), (2, 130), (1, 1), (4, 2), (2, 7)]
+)
 def test_the_kernel_and_its_twin_give_the_same_pixels(parameters: BlurParameters, size: tuple[int, int]) -> None:
     frames = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (2, 3, *size), dtype=np.uint8))
     assert torch.equal(blurred(frames, parameters), blur_in_torch(frames, parameters))

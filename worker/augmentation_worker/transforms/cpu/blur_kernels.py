@@ -2,8 +2,8 @@
 
 Sums of 64 pixels stay in registers while all their neighbours are added. Of two loops LLVM makes vectors of the inner
 one, and each neighbour then takes all sums of a row through memory. Here the outer loop, over the pixels of a row, is
-written in vectors, of which LLVM makes what the processor has; what is left of a row goes the same way, in vectors of
-one pixel.
+written in vectors, of which LLVM makes what the processor has. What is left of a row goes pixel by pixel where all
+weigh the same; with weights, the last vector ends where the row does.
 
 Arrays that the intrinsics take are of one dimension and contiguous, and a row is where its first pixel is in such an
 array.
@@ -30,6 +30,7 @@ from augmentation_worker.transforms.cpu.vector_instructions import (
     store,
     value_at,
 )
+from augmentation_worker.transforms.cpu.word_pairs import WordPairs, for_long_row
 
 KERNEL_BITS = 8
 """Weights of a blur sum to 256 in each direction, so that the sum in the first one is exact in 16 bits."""
@@ -42,65 +43,78 @@ _compiled = kernel_compiler()
 
 @intrinsic
 def _weigh_rows(
-    _context: Any, plane: Any, above: Any, below: Any, weights: Any, high: Any, low: Any, margin: Any
+    _context: Any, plane: Any, above: Any, below: Any, weights: Any, sums: Any, margin: Any, width: Any
 ) -> Any:
-    """Sum the pixels above and below those of a row by their weights, into the sums' upper and their lower bytes.
+    """Sum the pixels above and below those of a row by their weights. Returns the width, or 0, see `for_long_row`.
 
-    plane: uint8. above, below: int64, the neighbours' rows. weights: uint16, those of both sides together 256 at most.
-    high, low: uint8 [margin + width + margin]; the margins, a multiple of _LANES, repeat the ends.
+    plane: uint8. above, below: int64, the neighbours' rows. weights: int32 [reach + 1], the first one in both words,
+    the others, 64 at most, in all four bytes. sums: int16, filled from the margin on, with 32768 less than each sum.
     """
 
     def generate(
-        builder: Any, pixels: Any, ups: Any, downs: Any, parts: Any, upper: Any, lower: Any, begin: Any
-    ) -> None:
-        width = builder.sub(length_of(builder, upper), builder.shl(begin, intp(1)))
+        builder: Any, pixels: Any, ups: Any, downs: Any, parts: Any, target: Any, edge: Any, length: Any
+    ) -> Any:
+        def begin_summing(words: WordPairs) -> Callable[[Any], None]:
+            def load_from(rows: Any, distance: Any, x: Any) -> Any:
+                return words.load(pixels, builder.add(value_at(builder, rows, distance), x))
 
-        def sum_from(row: "_Row", x: Any) -> None:
-            def pair(neighbour: Any) -> list[Any]:
-                places = (builder.add(value_at(builder, rows, neighbour), x) for rows in (ups, downs))
-                return row.add(*(row.load(pixels, place) for place in places))
+            def sum_from(x: Any) -> None:
+                weight, least = words.splat(parts, 0), words.all(1 << 15, 1 << 15)
+                own = words.interleave(load_from(ups, intp(0), x), words.all(0, 0))
+                totals = [words.variable(words.add_words(words.multiply_words(each, weight), least)) for each in own]
+                with cgutils.for_range_slice(builder, intp(1), length_of(builder, parts), intp(1)) as (distance, _):
+                    weight = words.splat(parts, distance)
+                    both = words.interleave(*(load_from(rows, distance, x) for rows in (ups, downs)))
+                    for total, pairs in zip(totals, both, strict=True):
+                        added = words.multiply_and_add_bytes(pairs, weight)
+                        builder.store(words.add_words(builder.load(total), added), total)
+                place = builder.add(edge, x)
+                for half, made in enumerate(words.in_order(*map(builder.load, totals))):
+                    store(builder, made, target, builder.add(place, intp(half * words.size // 2)))
 
-            own = row.load(pixels, builder.add(value_at(builder, ups, intp(0)), x))
-            totals = row.sum(own, pair, length_of(builder, parts), parts)
-            place = builder.add(begin, x)
-            row.store([builder.lshr(total, row.all(8)) for total in totals], upper, place)
-            row.store([builder.and_(total, row.all(0xFF)) for total in totals], lower, place)
+            return sum_from
 
-        _for_row(builder, width, sum_from)
-        _repeat_ends(builder, upper, intp(0), begin, width)
-        _repeat_ends(builder, lower, intp(0), begin, width)
+        return for_long_row(builder, length, begin_summing)
 
-    return types.void(plane, above, below, weights, high, low, margin), code_generator(generate)
+    return types.intp(plane, above, below, weights, sums, margin, width), code_generator(generate)
 
 
 @intrinsic
-def _weigh_columns(_context: Any, high: Any, low: Any, weights: Any, margin: Any, result: Any, begin: Any) -> Any:
+def _weigh_columns(_context: Any, sums: Any, weights: Any, margin: Any, result: Any, begin: Any, width: Any) -> Any:
     """Sum what `_weigh_rows` has made, of pixels to the left and right, and divide by 65536, rounded half up.
 
-    result: uint8, the row that begins at `begin` is filled.
+    sums: int16, with margins. weights: int32 [2 * (reach + 1)], see `_weights_of_pairs`. result: uint8, the row that
+    begins at `begin` is filled. Returns the width, or 0, see `for_long_row`.
     """
 
-    def generate(builder: Any, upper: Any, lower: Any, parts: Any, edge: Any, target: Any, start: Any) -> None:
-        width = builder.sub(length_of(builder, upper), builder.shl(edge, intp(1)))
+    def generate(builder: Any, values: Any, parts: Any, edge: Any, target: Any, start: Any, length: Any) -> Any:
+        count = length_of(builder, parts)
+        left = builder.sub(edge, builder.sub(builder.lshr(count, intp(1)), intp(1)))
 
-        def sum_from(row: "_Row", x: Any) -> None:
-            middle = builder.add(edge, x)
+        def begin_summing(words: WordPairs) -> Callable[[Any], None]:
+            half = words.size // 2
 
-            def pairs(neighbour: Any) -> list[Any]:
-                places = builder.sub(middle, neighbour), builder.add(middle, neighbour)
-                of_high, of_low = (row.add(*(row.load(sums, place) for place in places)) for sums in (upper, lower))
-                return [*of_high, *of_low]
+            def sum_from(x: Any) -> None:
+                # What rows lack, 256 times, and a half. Of each half of the pixels: the first, the second of every two.
+                initial = words.all(1 << 15, 1 << 7)
+                totals = [[words.variable(initial), words.variable(initial)] for _ in range(2)]
+                with cgutils.for_range_slice(builder, intp(0), count, intp(2)) as (tap, _):
+                    weight = [words.splat(parts, builder.add(tap, intp(which))) for which in range(2)]
+                    place = builder.add(builder.add(left, x), tap)
+                    for index in range(2):
+                        pairs = words.load(values, builder.add(place, intp(half * index)))
+                        for which, total in enumerate(totals[index]):
+                            added = words.multiply_and_add(pairs, weight[which])
+                            builder.store(builder.add(builder.load(total), added), total)
+                for index in range(2):
+                    made = words.bytes_of(words.words_from(16, *map(builder.load, totals[index])))
+                    store(builder, made, target, builder.add(builder.add(start, x), intp(half * index)))
 
-            own = [*row.load(upper, middle), *row.load(lower, middle)]
-            totals = row.sum(own, pairs, length_of(builder, parts), parts)
-            # The sum is 256 times the one and once the other. All fit 16 bits, as the weights sum to 256.
-            totals = row.add(totals[:2], [builder.lshr(of_low, row.all(8)) for of_low in totals[2:]])
-            rounded = [builder.lshr(builder.add(total, row.all(1 << 7)), row.all(8)) for total in totals]
-            row.store(rounded, target, builder.add(start, x))
+            return sum_from
 
-        _for_row(builder, width, sum_from)
+        return for_long_row(builder, length, begin_summing)
 
-    return types.void(high, low, weights, margin, result, begin), code_generator(generate)
+    return types.intp(sums, weights, margin, result, begin, width), code_generator(generate)
 
 
 @intrinsic
@@ -134,20 +148,33 @@ def _average(_context: Any, plane: Any, rows: Any, factor: Any, shift: Any, resu
 
 
 @intrinsic
-def _copy_with_margins(_context: Any, plane: Any, row: Any, width: Any, padded: Any, begin: Any, margin: Any) -> Any:
-    """Copy a row of a plane, its ends repeated in the margins on both sides; the left one begins at `begin`."""
+def _copy_row(_context: Any, plane: Any, row: Any, width: Any, padded: Any, begin: Any) -> Any:
+    """Copy a row of a plane."""
 
-    def generate(builder: Any, pixels: Any, start: Any, length: Any, target: Any, place: Any, edge: Any) -> None:
-        middle = builder.add(place, edge)
-
+    def generate(builder: Any, pixels: Any, start: Any, length: Any, target: Any, place: Any) -> None:
         def copy_from(row: "_Row", x: Any) -> None:
             copied = load(builder, ir.VectorType(_BYTE, row.pixels), pixels, builder.add(start, x))
-            store(builder, copied, target, builder.add(middle, x))
+            store(builder, copied, target, builder.add(place, x))
 
         _for_row(builder, length, copy_from)
-        _repeat_ends(builder, target, place, edge, length)
 
-    return types.void(plane, row, width, padded, begin, margin), code_generator(generate)
+    return types.void(plane, row, width, padded, begin), code_generator(generate)
+
+
+@intrinsic
+def _repeat_ends(_context: Any, row: Any, begin: Any, margin: Any, width: Any) -> Any:
+    """Fill the margins of a row, multiples of _LANES, of which the left one begins at `begin`."""
+
+    def generate(builder: Any, array: Any, start: Any, edge: Any, length: Any) -> None:
+        middle = builder.add(start, edge)
+        end = builder.add(middle, length)
+        ends = (value_at(builder, array, place) for place in (middle, builder.sub(end, intp(1))))
+        first, last = (splat(builder, value, _LANES) for value in ends)
+        with cgutils.for_range_slice(builder, intp(0), edge, intp(_LANES)) as (x, _):
+            store(builder, first, array, builder.add(start, x))
+            store(builder, last, array, builder.add(end, x))
+
+    return types.void(row, begin, margin, width), code_generator(generate)
 
 
 def _for_row(builder: Any, width: Any, body: Callable[["_Row", Any], None]) -> None:
@@ -156,17 +183,6 @@ def _for_row(builder: Any, width: Any, body: Callable[["_Row", Any], None]) -> N
     for lanes, begin, end in ((_LANES, intp(0), whole), (1, whole, width)):
         with cgutils.for_range_slice(builder, begin, end, intp(lanes)) as (x, _):
             body(_Row(builder, lanes), x)
-
-
-def _repeat_ends(builder: Any, array: Any, begin: Any, margin: Any, width: Any) -> None:
-    """Fill the margins of a row, of which the left one begins at `begin`."""
-    middle = builder.add(begin, margin)
-    end = builder.add(middle, width)
-    ends = (value_at(builder, array, place) for place in (middle, builder.sub(end, intp(1))))
-    first, last = (splat(builder, value, _LANES) for value in ends)
-    with cgutils.for_range_slice(builder, intp(0), margin, intp(_LANES)) as (x, _):
-        store(builder, first, array, builder.add(begin, x))
-        store(builder, last, array, builder.add(end, x))
 
 
 class _Row:
@@ -209,36 +225,21 @@ class _Row:
         """A value in every lane."""
         return splat(self._builder, value, self._words)
 
-    def add(self, first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
-        """The sums of two of each."""
-        return [self._builder.add(*each) for each in zip(first, second, strict=True)]
+    def sum(self, own: Sequence[Any], others: Callable[[Any], Sequence[Any]], count: Any) -> list[Any]:
+        """Sums of what was loaded of one source and of the others, from 1 on.
 
-    def sum(
-        self, own: Sequence[Any], neighbours: Callable[[Any], Sequence[Any]], count: Any, weights: Any = None
-    ) -> list[Any]:
-        """Sums of what was loaded of the pixels themselves and of neighbours, from 1 on, by their weights.
-
-        own: pairs as of `load`, and so are those of a neighbour. count: of the neighbours, and the pixels themselves.
-        Returns such pairs, now of the first and the second.
+        own: as of `load`, and so are those of another. count: of all sources. Returns the first and the second of every
+        two pixels.
         """
         builder = self._builder
-
-        def weigh(values: Sequence[Any], neighbour: Any) -> Sequence[Any]:
-            if weights is None:
-                return values
-            weight = self.splat(value_at(builder, weights, neighbour))
-            return [builder.mul(value, weight) for value in values]
-
         sums = [cgutils.alloca_once(builder, value.type) for value in own]  # type: ignore[no-untyped-call]
-        for place, value in zip(sums, weigh(own, intp(0)), strict=True):
+        for place, value in zip(sums, own, strict=True):
             builder.store(value, place)
-        with cgutils.for_range_slice(builder, intp(1), count, intp(1)) as (neighbour, _):
-            for place, value in zip(sums, weigh(neighbours(neighbour), neighbour), strict=True):
+        with cgutils.for_range_slice(builder, intp(1), count, intp(1)) as (index, _):
+            for place, value in zip(sums, others(index), strict=True):
                 builder.store(builder.add(builder.load(place), value), place)
-        totals = [builder.load(place) for place in sums]
-        for index in range(0, len(totals), 2):
-            totals[index] = builder.sub(totals[index], builder.shl(totals[index + 1], self.all(8)))
-        return totals
+        both, second = (builder.load(place) for place in sums)
+        return [builder.sub(both, builder.shl(second, self.all(8))), second]
 
 
 @_compiled
@@ -275,7 +276,9 @@ def average_along(frames, result, rows, columns):
             copied = 0
             for y in range(height):
                 while copied < min(y + reach_down + 1, height):
-                    _copy_with_margins(plane, copied * width, width, padded, (copied & (held - 1)) * stride, margin)
+                    begin = (copied & (held - 1)) * stride
+                    _copy_row(plane, copied * width, width, padded, begin + margin)
+                    _repeat_ends(padded, begin, margin, width)
                     copied += 1
                 for tap in range(taps):
                     row = min(max(y + rows[tap], 0), height - 1) & (held - 1)
@@ -284,22 +287,54 @@ def average_along(frames, result, rows, columns):
 
 
 @_compiled
+def _weights_of_pairs(weights):
+    """int32 [2 * (reach + 1)]: what the sums of two neighbouring columns weigh for two neighbouring pixels.
+
+    A vector of pairs of sums serves both pixels of a lane, the first one by one pair of weights and the second one by
+    the next pair here: to that one, the same sums are one column farther to the left.
+    """
+    reach = len(weights) - 1
+    columns = np.zeros(2 * reach + 3, np.int64)
+    for k in range(reach + 1):
+        columns[reach + 1 - k] = columns[reach + 1 + k] = weights[k]
+    pairs = np.empty(2 * reach + 2, np.int32)
+    for tap in range(0, 2 * reach + 2, 2):
+        pairs[tap] = columns[tap + 1] | columns[tap + 2] << 16
+        pairs[tap + 1] = columns[tap] | columns[tap + 1] << 16
+    return pairs
+
+
+@_compiled
 def convolve_separably(frames, result, weights):
     """Blur by the symmetric weights [reach + 1] uint16 in both directions, the border repeated; frames [N, C, H, W].
 
-    Rows are added first and columns second, so that one row is held between the two, not a plane. Sums of 8 bits are
-    exact in 16; those of sums are, too, of the upper and the lower bytes separately.
+    Weights are a gaussian's: on both sides they sum to 256 (KERNEL_BITS), and all but the first are 64 at most. Rows
+    are added first and columns second, so that one row is held between the two, not a plane. Sums of the first are
+    exact in 16 bits, those of the second in 24.
     """
     count, channels, height, width = frames.shape
     reach = len(weights) - 1
     margin = _margin(reach)
     above, below = np.empty(reach + 1, np.int64), np.empty(reach + 1, np.int64)
-    high, low = np.empty(width + 2 * margin, np.uint8), np.empty(width + 2 * margin, np.uint8)
+    for_rows, for_columns = np.empty(reach + 1, np.int32), _weights_of_pairs(weights)
+    for k in range(reach + 1):
+        for_rows[k] = weights[k] * (0x01010101 if k else 0x00010001)
+    sums = np.empty(width + 2 * margin, np.int16)
     for index in range(count):
         for channel in range(channels):
             plane, target = frames[index, channel].reshape(-1), result[index, channel].reshape(-1)
             for y in range(height):
                 for k in range(reach + 1):
                     above[k], below[k] = max(y - k, 0) * width, min(y + k, height - 1) * width
-                _weigh_rows(plane, above, below, weights, high, low, margin)
-                _weigh_columns(high, low, weights, margin, target, y * width)
+                # The loops over x are for frames that are narrower than a vector.
+                for x in range(_weigh_rows(plane, above, below, for_rows, sums, margin, width), width):
+                    total = weights[0] * np.int64(plane[above[0] + x]) - (1 << 15)
+                    for k in range(1, reach + 1):
+                        total += weights[k] * (np.int64(plane[above[k] + x]) + plane[below[k] + x])
+                    sums[margin + x] = total
+                _repeat_ends(sums, 0, margin, width)
+                for x in range(_weigh_columns(sums, for_columns, margin, target, y * width, width), width):
+                    total = weights[0] * np.int64(sums[margin + x]) + (1 << 23) + (1 << 15)
+                    for k in range(1, reach + 1):
+                        total += weights[k] * (np.int64(sums[margin + x - k]) + sums[margin + x + k])
+                    target[y * width + x] = total >> 16
