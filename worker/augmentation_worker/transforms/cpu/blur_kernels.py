@@ -2,14 +2,15 @@
 
 Sums of 64 pixels stay in registers while all their neighbours are added. Of two loops LLVM makes vectors of the inner
 one, and each neighbour then takes all sums of a row through memory. Here the outer loop, over the pixels of a row, is
-written in vectors, of which LLVM makes what the processor has. What is left of a row goes pixel by pixel where all
-weigh the same; with weights, the last vector ends where the row does.
+written in vectors, of which LLVM makes what the processor has. The last one ends where the row does; a row that is
+shorter than a vector is done pixel by pixel.
 
 Arrays that the intrinsics take are of one dimension and contiguous, and a row is where its first pixel is in such an
 array.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from augmentation_worker.transforms.cpu.vector_instructions import (
     store,
     value_at,
 )
-from augmentation_worker.transforms.cpu.word_pairs import WordPairs, for_long_row
+from augmentation_worker.transforms.cpu.word_pairs import WordPairs, for_long_row, for_vectors
 
 KERNEL_BITS = 8
 """Weights of a blur sum to 256 in each direction, so that the sum in the first one is exact in 16 bits."""
@@ -178,11 +179,12 @@ def _repeat_ends(_context: Any, row: Any, begin: Any, margin: Any, width: Any) -
 
 
 def _for_row(builder: Any, width: Any, body: Callable[["_Row", Any], None]) -> None:
-    """Loops over a row: by whole vectors, then pixel by pixel."""
-    whole = builder.and_(width, intp(-_LANES))
-    for lanes, begin, end in ((_LANES, intp(0), whole), (1, whole, width)):
-        with cgutils.for_range_slice(builder, begin, end, intp(lanes)) as (x, _):
-            body(_Row(builder, lanes), x)
+    """Loop over a row by vectors, or pixel by pixel if it is shorter than one."""
+    with builder.if_else(builder.icmp_signed(">=", width, intp(_LANES))) as (is_long, is_short):
+        with is_long:
+            for_vectors(builder, _LANES, width, partial(body, _Row(builder, _LANES)))
+        with is_short:
+            for_vectors(builder, 1, width, partial(body, _Row(builder, 1)))
 
 
 class _Row:

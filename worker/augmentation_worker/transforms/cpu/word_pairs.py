@@ -51,7 +51,7 @@ def for_row(builder: Any, width: Any, begin: Callable[["WordPairs"], Callable[[A
     with builder.if_else(is_long) as branches:
         for branch, pixels in zip(branches, (_instructions()[0], LEAST_PIXELS), strict=True):
             with branch:
-                _for_vectors(builder, pixels, width, begin(WordPairs(builder, pixels)))
+                for_vectors(builder, pixels, width, begin(WordPairs(builder, pixels)))
 
 
 def for_long_row(builder: Any, width: Any, begin: Callable[["WordPairs"], Callable[[Any], None]]) -> Any:
@@ -59,14 +59,17 @@ def for_long_row(builder: Any, width: Any, begin: Callable[["WordPairs"], Callab
     pixels = _instructions()[0]
     is_long = builder.icmp_signed(">=", width, intp(pixels))
     with builder.if_then(is_long):
-        _for_vectors(builder, pixels, width, begin(WordPairs(builder, pixels)))
+        for_vectors(builder, pixels, width, begin(WordPairs(builder, pixels)))
     return builder.select(is_long, width, intp(0))
 
 
-def _for_vectors(builder: Any, pixels: int, width: Any, work: Callable[[Any], None]) -> None:
-    last = builder.sub(width, intp(pixels))
-    with cgutils.for_range_slice(builder, intp(0), width, intp(pixels)) as (x, _):
-        work(builder.select(builder.icmp_signed(">", x, last), last, x))
+def for_vectors(builder: Any, pixels: int, width: Any, work: Callable[[Any], None]) -> None:
+    """Loop over a row by vectors, the last of which ends where it does. pixels: of a vector; the row has no fewer."""
+    whole = builder.and_(width, intp(-pixels))
+    with cgutils.for_range_slice(builder, intp(0), whole, intp(pixels)) as (x, _):
+        work(x)
+    with builder.if_then(builder.icmp_signed("<", whole, width)):
+        work(builder.sub(width, intp(pixels)))
 
 
 def _instructions() -> tuple[int, str, str]:
