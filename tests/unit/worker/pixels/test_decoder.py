@@ -189,6 +189,19 @@ def test_a_change_of_size_is_invalid(tmp_path: Path) -> None:
         decoded(path, 0, 12)
 
 
+def test_a_video_whose_rows_are_stored_upwards_is_invalid(tmp_path: Path) -> None:
+    """FFmpeg then says where the last row is, and read on from there other memory would become pixels."""
+    path = tmp_path / "video.mkv"
+    with av.open(path, "w", format="matroska") as container:
+        stream = container.add_stream("rawvideo", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.extradata = b"BottomUp\0"
+        for frame in (av.VideoFrame(64, 48, "yuv420p"), None):
+            container.mux(stream.encode(frame))
+    with pytest.raises(VideoInvalid, match="frame 0: has its last row first"):
+        list(decode_segment(VideoSegment(path, 0, 1, 10)))
+
+
 def test_a_segment_of_nothing_is_an_error(sample: SampleVideo) -> None:
     with pytest.raises(ValueError, match="not a segment"):
         VideoSegment(sample.path, 0, 0, 10)

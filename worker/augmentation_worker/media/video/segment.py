@@ -65,7 +65,7 @@ def decode_frames(segment: VideoSegment, open_decoder: OpenDecoder | None = None
 
     Raises:
         VideoInvalid: if the file cannot be opened or decoded, a frame is missing, is more than 1e-4 s off its place
-            or is damaged, or the size changes.
+            or is damaged, or the size changes, or rows are stored from the last one to the first.
     """
     with open_video(segment.path) as container:
         stream = container.streams.video[0]
@@ -85,6 +85,9 @@ def decode_frames(segment: VideoSegment, open_decoder: OpenDecoder | None = None
                 if frame_size != size:
                     finding = f"is {frame_size[0]}x{frame_size[1]} pixels, the frames before it {size[0]}x{size[1]}"
                     raise VideoInvalid(segment.path, finding, frame=wanted)
+                if any(plane.line_size < 0 for plane in frame.planes):
+                    # Rows then lie before the address of a plane, and what reads it as an array reads beyond it.
+                    raise VideoInvalid(segment.path, "has its last row first, which is not read", frame=wanted)
                 yield frame
                 wanted += 1
                 if wanted == end:
