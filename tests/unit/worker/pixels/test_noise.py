@@ -123,7 +123,9 @@ def test_every_frame_of_an_episode_gets_noise_of_its_own_and_always_the_same() -
     assert not torch.equal(noisy(flat(128), "gaussian", 10, episode=1), frames)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 3, 64, 64), (3, 3, 33, 31)])
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 5, 7), (1, 3, 64, 64), (3, 3, 33, 31), (2, 3, 35, 39), (2, 3, 80, 96), (1, 3, 96, 130)]
+)
 @pytest.mark.parametrize(
     ("kind", "strength"),
     [("gaussian", 3), ("gaussian", 15), ("gaussian", 25), ("gaussian", 100), ("shot", 1), ("shot", 10)],

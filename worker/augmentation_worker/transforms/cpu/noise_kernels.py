@@ -11,9 +11,12 @@ from augmentation_worker.transforms.cpu.kernels import (
     VALUES_PER_BLOCK,
 )
 from augmentation_worker.transforms.cpu.noise_vectors import (
+    FOUND,
+    SHOT_NOISE_BLOCKS,
     add_noise_of_steps,
     add_noise_of_two_ends,
     add_shot_noise_of_pairs,
+    has_shot_noise_by_vectors,
     make_numbers,
 )
 from augmentation_worker.transforms.cpu.quantile_pairs import PAIRED_FROM
@@ -23,6 +26,7 @@ _M0, _M1 = (np.uint64(value) for value in PHILOX_MULTIPLIERS)
 _W0, _W1 = (np.uint32(value) for value in PHILOX_WEYL)
 _SIXTEEN, _THIRTY_TWO = np.uint32(16), np.uint64(32)
 _BLOCKS = 1024  # blocks whose numbers are held at a time: 16 KiB, in the nearest cache
+_SHOT_NOISE_BLOCKS = 512  # the same of shot noise, which holds places, too, and those of the next blocks
 
 _compiled = kernel_compiler()
 
@@ -53,6 +57,25 @@ def philox_numbers(key0, key1, frame, start, count, numbers):
 def _length(size, begin, held):
     """How many of the values [size] are among the `held` from `begin` on."""
     return max(0, min(held, size - begin))
+
+
+@_compiled
+def _aligned_words(count):
+    """[count] uint16 that begin where 64 bytes do: vectors of words that do not lie across two of these are faster."""
+    words = np.empty(count + 32, np.uint16)
+    begin = -words.ctypes.data % 64 // 2
+    return words[begin : begin + count]
+
+
+@_compiled
+def _room_for_vectors():
+    """What `_add_shot_noise_by_vectors` needs: numbers and next ones [8, blocks], places and next ones, entries."""
+    count = VALUES_PER_BLOCK * _SHOT_NOISE_BLOCKS
+    numbers, next_numbers = _aligned_words(count), _aligned_words(count)
+    places, next_places = _aligned_words(count + FOUND), _aligned_words(count + FOUND)
+    places[count:] = next_places[count:] = 0
+    shape = (VALUES_PER_BLOCK, _SHOT_NOISE_BLOCKS)
+    return numbers.reshape(shape), next_numbers.reshape(shape), places, next_places, _aligned_words(FOUND)
 
 
 @_compiled
@@ -100,18 +123,44 @@ def _add_products(values, changed, quantiles, strength, strengths):
 
 
 @_compiled
+def _add_shot_noise_by_vectors(source, target, key0, key1, frame, pairs, strength, room):
+    """Add shot noise to the values [size] of a frame, as far as vectors do that. Returns to how many blocks.
+
+    The numbers of the next blocks are made while noise is added for these.
+    """
+    if not has_shot_noise_by_vectors():
+        return 0
+    numbers, next_numbers, places, next_places, found = room
+    blocks = (len(source) + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
+    whole = len(source) - (VALUES_PER_BLOCK - 1) * blocks  # the last part may be shorter than the others
+    whole -= whole % SHOT_NOISE_BLOCKS
+    made = 0
+    for start in range(0, whole, _SHOT_NOISE_BLOCKS):
+        held = min(_SHOT_NOISE_BLOCKS, whole - start)
+        if made < held:
+            philox_numbers(key0, key1, frame, start, held, numbers)
+            for part in range(VALUES_PER_BLOCK):
+                _locate_pairs(numbers, part, held, places[part * _SHOT_NOISE_BLOCKS :])
+        these, following = (numbers, places), (frame, start + held, next_numbers, next_places)
+        add_shot_noise_of_pairs(
+            source, target, start, blocks, held, *these, found, pairs, strength, key0, key1, *following
+        )
+        made = held
+        numbers, next_numbers = next_numbers, numbers
+        places, next_places = next_places, places
+    return max(whole, 0)
+
+
+@_compiled
 def _add_shot_noise_to_parts(source, target, numbers, blocks, start, held, pairs, strength, places, strengths):
     """Add shot noise to the values [size] of a frame that `held` blocks from `start` on are for."""
     for part in range(VALUES_PER_BLOCK):
         begin = part * blocks + start
         count = _length(len(source), begin, held)
         _locate_pairs(numbers, part, count, places)
-        done = add_shot_noise_of_pairs(source, target, begin, count, numbers, part, places, pairs, strength)
-        if done < count:
-            values, changed = source[begin + done : begin + count], target[begin + done : begin + count]
-            rest = places[done:count]
-            _to_quantiles(numbers[part, done:count], pairs, rest)
-            _add_products(values, changed, rest.view(np.int16), strength, strengths)
+        values, changed, of_part = source[begin : begin + count], target[begin : begin + count], places[:count]
+        _to_quantiles(numbers[part, :count], pairs, of_part)
+        _add_products(values, changed, of_part.view(np.int16), strength, strengths)
 
 
 @_compiled
@@ -124,11 +173,13 @@ def add_shot_noise(frames, result, key0, key1, first_frame, pairs, strength):
     blocks = (size + VALUES_PER_BLOCK - 1) // VALUES_PER_BLOCK
     numbers, places = np.empty((VALUES_PER_BLOCK, _BLOCKS), np.uint16), np.empty(_BLOCKS, np.uint16)
     strengths = np.empty(_BLOCKS, np.int16)
+    room = _room_for_vectors()
     for index in range(count):
-        source, target = frames[index], result[index]
-        for start in range(0, blocks, _BLOCKS):
+        source, target, frame = frames[index], result[index], np.uint32(first_frame + index)
+        done = _add_shot_noise_by_vectors(source, target, key0, key1, frame, pairs, strength, room)
+        for start in range(done, blocks, _BLOCKS):
             held = min(_BLOCKS, blocks - start)
-            philox_numbers(key0, key1, np.uint32(first_frame + index), start, held, numbers)
+            philox_numbers(key0, key1, frame, start, held, numbers)
             _add_shot_noise_to_parts(source, target, numbers, blocks, start, held, pairs, strength, places, strengths)
 
 
