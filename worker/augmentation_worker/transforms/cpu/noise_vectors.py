@@ -296,10 +296,8 @@ def add_shot_noise_of_pairs(
         for offset in range(step):
             find(intp(offset), offset)
         with cgutils.for_range_slice(builder, intp(0), intp(VALUES_PER_BLOCK), intp(1)) as (row, _):
-            row_begin, row_of_numbers = (
-                builder.add(first, builder.mul(row, between_rows)),
-                _begin_of_row(builder, drawn, row),
-            )
+            row_begin = builder.add(first, builder.mul(row, between_rows))
+            row_of_numbers = _begin_of_row(builder, drawn, row)
             next_row = _begin_of_row(builder, drawn, builder.add(row, intp(1)))
             with cgutils.for_range_slice(builder, intp(0), wanted, intp(SHOT_NOISE_BLOCKS)) as (block, _):
                 here = builder.add(row_of_numbers, block)
