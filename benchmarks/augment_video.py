@@ -469,7 +469,7 @@ def cost_plot(episodes: Sequence[Episode]) -> Plot:
     """What a frame costs, by codec, footage and who makes it: decoding, encoding, and what lies between them."""
     labels, between, decoding, encoding = [], [], [], []
     for episode in episodes:
-        for name in (FLOOR, FOUR_STACKED, PLAIN):
+        for name in (FLOOR, FOUR_STACKED, PYAV, PLAIN):
             who = name.partition(",")[0].partition(":")[0]
             labels.append(f"{episode.codec.partition(',')[0]}, {episode.footage}: {who}")
             decoding.append(episode.cost(DECODING))

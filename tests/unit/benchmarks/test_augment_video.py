@@ -54,7 +54,7 @@ def test_headline_and_tables_are_of_both_kinds_of_footage() -> None:
 def test_bars_add_up_to_what_a_frame_costs() -> None:
     plot = figures_of(EPISODES, [], 96, 3, short=False).plots[0]
     bar = list(plot.x.values).index("H.264, camera footage: the worker")
-    assert len(plot.x.values) == 12
+    assert len(plot.x.values) == 16
     assert [series.values[bar] for series in plot.series] == [1, 9, 6]
 
 
