@@ -28,12 +28,13 @@ in common. Times are medians, too. Memory is allocated as in the worker's image.
 import argparse
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple, TypeVar, cast
@@ -95,7 +96,10 @@ class TorchvisionLighting(EpisodeTransform):
 
 
 def plain_torchvision(frames: torch.Tensor, first_frame: int = 0, copy: int = 0) -> torch.Tensor:
-    """As a script has it: lighting, gaussian noise of 9 of 255, a blur of 13 pixels, two patches."""
+    """As a script has it: lighting, gaussian noise of 9 of 255, a blur of 13 pixels, two patches.
+
+    With torch's own threads, besides those of the copies.
+    """
     changed = []
     for frame in frames:
         lit = functional.adjust_contrast(functional.adjust_brightness(frame, 1.1), 0.9)
@@ -172,21 +176,19 @@ def feed_encoders(
             VideoEncoder(folder / f"{copy}.mp4", encoding, fps=FPS, width=WIDTH, height=HEIGHT, threads=threads)
             for copy in range(copies)
         ]
-        handed_over: list[list[Future[None]]] = []
+        handed_over: list[deque[Future[None]]] = [deque() for _ in pools]
         first = 0
         for batch in batches:
-            if len(handed_over) == BATCHES_AHEAD:
-                for future in handed_over.pop(0):
-                    future.result()
-            handed_over.append(
-                [pool.submit(write, encoders[copy], batch, first, copy) for copy, pool in enumerate(pools)]
-            )
+            for copy, (pool, pending) in enumerate(zip(pools, handed_over, strict=True)):
+                if len(pending) == BATCHES_AHEAD:
+                    pending.popleft().result()
+                pending.append(pool.submit(write, encoders[copy], batch, first, copy))
             first += len(batch)
         # Each in its thread: an encoder that ends still encodes the frames that it looks ahead by.
-        handed_over.append([pool.submit(encoder.close) for pool, encoder in zip(pools, encoders, strict=True)])
-        for futures in handed_over:
-            for future in futures:
-                future.result()
+        for pool, encoder, pending in zip(pools, encoders, handed_over, strict=True):
+            pending.append(pool.submit(encoder.close))
+        for future in chain.from_iterable(handed_over):
+            future.result()
 
 
 def decode_and_encode(
