@@ -83,6 +83,13 @@ def splat(builder: Any, value: Any, lanes: int) -> Any:
     return builder.shuffle_vector(first, nothing, constant(ir.VectorType(_LANE, lanes), 0))
 
 
+def call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+    """What a function that LLVM knows by name, as an instruction of a processor, makes of the arguments."""
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    function = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+    return builder.call(function, arguments)
+
+
 def multiply_high(builder: Any, first: Any, second: Any) -> Any:
     """The upper 16 bits of the products of unsigned words, of two vectors of equal lanes.
 
@@ -95,9 +102,8 @@ def multiply_high(builder: Any, first: Any, second: Any) -> Any:
         product = builder.mul(builder.zext(first, wide), builder.zext(second, wide))
         return builder.trunc(builder.lshr(product, constant(wide, 16)), first.type)
     kind = ir.VectorType(first.type.element, lanes)
-    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 2), instruction)  # type: ignore[no-untyped-call]
     parts = [
-        builder.call(function, [_part(builder, each, begin, lanes) for each in (first, second)])
+        call(builder, instruction, kind, *(_part(builder, each, begin, lanes) for each in (first, second)))
         for begin in range(0, first.type.count, lanes)
     ]
     while len(parts) > 1:

@@ -10,11 +10,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba import config, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from augmentation_worker.transforms.cpu.kernel_target import AVX512
 from augmentation_worker.transforms.cpu.vector_instructions import (
+    call,
     code_generator,
     constant,
     intp,
@@ -81,7 +81,7 @@ class Vectors:
 
     def permute(self, table: Sequence[Any], index: Any) -> Any:
         """The word of a table of two vectors that the lower six bits of each lane of the index choose."""
-        return self._call(_PERMUTE, _WORDS, table[0], index, table[1])
+        return call(self.builder, _PERMUTE, _WORDS, table[0], index, table[1])
 
     def look_up(self, eighths: Sequence[Any], index: Any) -> Any:
         """The words of a table of eight vectors that the lower eight bits of each lane of the index choose."""
@@ -98,14 +98,14 @@ class Vectors:
 
     def to_bytes(self, first: Any, second: Any, is_signed: bool = True) -> Any:
         """64 signed words as bytes, int8 or uint8, or the limit that they exceed."""
-        pack = self._call(_PACK_SIGNED if is_signed else _PACK_UNSIGNED, _BYTES, first, second)
+        pack = call(self.builder, _PACK_SIGNED if is_signed else _PACK_UNSIGNED, _BYTES, first, second)
         eights = self.builder.bitcast(pack, _EIGHTS)  # of the first vector and of the second one in turns
         order = ir.Constant(ir.VectorType(ir.IntType(32), 8), [0, 2, 4, 6, 1, 3, 5, 7])
         return self.builder.bitcast(self.builder.shuffle_vector(eights, eights, order), _BYTES)
 
     def subtract_saturated(self, first: Any, second: Any) -> Any:
         """The differences of 64 int8, or the int8 that is nearest to each."""
-        return self._call("llvm.ssub.sat.v64i8", _BYTES, first, second)
+        return call(self.builder, "llvm.ssub.sat.v64i8", _BYTES, first, second)
 
     def has_bit(self, vector: Any, bit: int) -> Any:
         """Whether each lane has a bit."""
@@ -122,8 +122,3 @@ class Vectors:
     def right(self, vector: Any, bits: int) -> Any:
         """Every lane, shifted right, zeros from the left."""
         return self.builder.lshr(vector, constant(_WORDS, bits))
-
-    def _call(self, instruction: str, result: Any, *operands: Any) -> Any:
-        kind = ir.FunctionType(result, [operand.type for operand in operands])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, instruction)  # type: ignore[no-untyped-call]
-        return self.builder.call(function, operands)

@@ -14,7 +14,7 @@ from numba import config
 from numba.core import cgutils
 
 from augmentation_worker.transforms.cpu.kernel_target import KERNEL_TARGETS
-from augmentation_worker.transforms.cpu.vector_instructions import constant, intp, load, splat, value_at
+from augmentation_worker.transforms.cpu.vector_instructions import call, constant, intp, load, splat, value_at
 
 _BYTE, _WORD, _LANE, _QUAD = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _MULTIPLY_AND_ADD = {
@@ -143,7 +143,7 @@ class WordPairs:
     def multiply_and_add(self, pairs: Any, factors: Any) -> Any:
         """The sum of the products of a lane's signed words by the factors' ones."""
         if self._of_words:
-            return self._call(self._of_words, self._lanes, *map(self._words_of, (pairs, factors)))
+            return call(self._builder, self._of_words, self._lanes, *map(self._words_of, (pairs, factors)))
         wide = ir.VectorType(_LANE, self._words.count)
         return self._sums_of_two(*(self._builder.sext(self._words_of(each), wide) for each in (pairs, factors)))
 
@@ -151,7 +151,7 @@ class WordPairs:
         """The sum of the products of a word's two bytes by the factors' ones, which sum to 128 at most: to 15 bits."""
         if self._of_bytes:
             both = (self._builder.bitcast(each, self._bytes) for each in (pairs, factors))
-            return self._lanes_of(self._call(self._of_bytes, self._words, *both))
+            return self._lanes_of(call(self._builder, self._of_bytes, self._words, *both))
         parts = self.even_bytes, self.odd_bytes
         return self.add_words(*(self.multiply_words(part(pairs), part(factors)) for part in parts))
 
@@ -210,8 +210,14 @@ class WordPairs:
     def choose(self, mask: int, first: Any, second: Any) -> Any:
         """The bits of one vector where the mask of a lane has them, elsewhere those of another."""
         if self._lanes.count == 16:
-            return self._call(
-                _CHOOSE, self._lanes, constant(self._lanes, mask), first, second, ir.Constant(_LANE, _BY_FIRST)
+            return call(
+                self._builder,
+                _CHOOSE,
+                self._lanes,
+                constant(self._lanes, mask),
+                first,
+                second,
+                ir.Constant(_LANE, _BY_FIRST),
             )
         masks = (constant(self._lanes, each) for each in (mask, mask ^ 0xFFFFFFFF))
         return self._builder.or_(*(self._builder.and_(*each) for each in zip((first, second), masks, strict=True)))
@@ -241,8 +247,3 @@ class WordPairs:
         both = (self._builder.bitcast(each, kind) for each in (first, second))
         lanes = ir.Constant(ir.VectorType(_LANE, len(places)), [*places])
         return self._builder.bitcast(self._builder.shuffle_vector(*both, lanes), self._lanes)
-
-    def _call(self, name: str, result: Any, *arguments: Any) -> Any:
-        kind = ir.FunctionType(result, [argument.type for argument in arguments])
-        function = cgutils.get_or_insert_function(self._builder.module, kind, name)  # type: ignore[no-untyped-call]
-        return self._builder.call(function, arguments)
